@@ -1,0 +1,1 @@
+"""LeapSQL: SQL models that build exactly what changed."""

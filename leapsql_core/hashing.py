@@ -1,0 +1,45 @@
+"""Fingerprints: structure as canonical JSON, then SHA-256, whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from leapsql_core.models import ColumnSet
+
+
+def canonical_json(value: Any) -> str:
+    """Write `value` as JSON with sorted keys and no insignificant space.
+
+    Raises:
+        TypeError: a value that JSON has no form for.
+        ValueError: a NaN or an infinity.
+
+    >>> canonical_json({"b": (1, None), "a": "é"})
+    '{"a":"é","b":[1,null]}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(value: Any) -> str:
+    """Return the SHA-256 of `value`'s canonical JSON, as 64 hexadecimal digits.
+
+    >>> fingerprint(["a", "b"]) == fingerprint(("a", "b")) != fingerprint(["ab"])
+    True
+    """
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fingerprint_bytes(content: bytes) -> str:
+    """Return the SHA-256 of a file's content, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def column_set_key(columns: ColumnSet) -> str:
+    """Return one text per set of columns, whatever their case and order; ``*`` stands for all.
+
+    >>> column_set_key(("b", "A")) == column_set_key(("a", "B")), column_set_key(None), column_set_key(())
+    (True, '*', '[]')
+    """
+    return "*" if columns is None else canonical_json(sorted({name.casefold() for name in columns}))

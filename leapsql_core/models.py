@@ -1,0 +1,469 @@
+"""The records that every room passes around: frozen, compared by value, without behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from leapsql_core.names import quote_identifier
+
+Materialized = Literal["table", "view", "incremental", "seed"]
+Severity = Literal["error", "warn"]
+TestKind = Literal["unique", "not_null", "accepted_values", "relationships", "expression"]
+RunStatus = Literal["running", "completed", "failed", "cancelled"]
+ModelRunStatus = Literal["pending", "running", "success", "failed", "skipped"]
+InputKind = Literal["model", "seed", "source"]
+Action = Literal["build", "check", "skip"]
+BuildMode = Literal["full", "incremental"]
+
+#: Columns of a relation, by name. ``None`` stands for all of them, in their order; ``()`` for the number of rows alone.
+ColumnSet = tuple[str, ...] | None
+
+
+# ------------------------------------------------------------------------------------------------- what a project says
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Relation:
+    """A table or view in the warehouse; ``catalog`` is set only where the schema alone would be ambiguous."""
+
+    schema: str
+    name: str
+    catalog: str | None = None
+
+    @property
+    def sql(self) -> str:
+        """The quoted name, ready to stand in a statement."""
+        parts = (self.schema, self.name) if self.catalog is None else (self.catalog, self.schema, self.name)
+        return ".".join(map(quote_identifier, parts))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What two relations share when the warehouse takes them for the same one."""
+        return (self.schema.casefold(), self.name.casefold())
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DataTest:
+    """One test of a model's rows; a failing ``error`` rolls the build back, a failing ``warn`` is reported."""
+
+    kind: TestKind
+    columns: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
+    to: str | None = None
+    field: str | None = None
+    expression: str | None = None
+    where: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def label(self) -> str:
+        """The test as a person would write it, unique within its model."""
+        inside = self.expression if self.expression is not None else ", ".join(self.columns)
+        if self.to is not None:
+            inside += f" → {self.to}.{self.field}"
+        if self.values:
+            inside += " in " + ", ".join(map(str, self.values))
+        return f"{self.kind}({inside})" + (f" where {self.where}" if self.where else "")
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementalConfig:
+    """How a batch is applied to an incremental model, and what a changed query or schema does."""
+
+    strategy: Literal["append", "delete+insert", "merge", "time_column"] | None = None
+    time_column: str | None = None
+    on_schema_change: Literal["fail", "append", "sync", "ignore"] = "fail"
+    on_query_change: Literal["rebuild", "forward_only"] = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A model's frontmatter, checked, with defaults filled in."""
+
+    name: str | None = None
+    description: str = ""
+    materialized: Materialized = "table"
+    unique_key: tuple[str, ...] = ()
+    schema: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    group: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    tests: tuple[DataTest, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    incremental: IncrementalConfig = IncrementalConfig()
+    volatile: Literal["check", "ignore"] = "check"
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """How the version of a source is taken: from its data, from one column's maximum, always anew, or never."""
+
+    version: Literal["data", "column", "always", "never"] = "data"
+    column: str | None = None
+    description: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database connection: engine, database file, default schema, settings of the session."""
+
+    name: str
+    type: str
+    database: str
+    schema: str
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------------------------------------- what SQL analysis says
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Characters ``start`` to ``end`` of a text, ``end`` not included."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableReference:
+    """A table that a query names, once; CTEs and aliases are none.
+
+    ``parts`` are the unquoted parts of its name as written first. ``spans`` are the places of that whole name in the
+    text: where a table stands, and where a column's qualifier repeats a name of two or more parts. No spans: only the
+    database sees it, as in ``query_table('orders')``.
+    """
+
+    parts: tuple[str, ...]
+    line: int
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The parts without their case, for SQL names are compared so."""
+        return tuple(part.casefold() for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryScan:
+    """What can be said of one query without knowing its inputs' columns.
+
+    ``warning`` tells why a query that the database can read was not understood; its lineage is then unknown.
+    ``volatile`` names functions whose answer moves by itself; ``files`` are literal file names that it reads.
+    """
+
+    references: tuple[TableReference, ...]
+    volatile: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ColumnSource:
+    """A column of an input."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """One column that a query yields.
+
+    ``sources`` is its lineage: the input columns whose values flow into it, taken over as they are (``direct``) or
+    through an expression (``derived``); for ``unknown`` it says nothing. ``reads`` are all input columns that decide
+    its value in a given row, conditions of scalar subqueries included; ``None``: anything.
+    """
+
+    name: str
+    kind: Literal["direct", "derived", "unknown"]
+    sources: tuple[ColumnSource, ...] = ()
+    reads: tuple[ColumnSource, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The columns that a query reads of one input."""
+
+    table: str
+    columns: ColumnSet
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """How columns flow through one query.
+
+    ``columns`` are its output columns in order, ``None`` if not known. ``rows`` tells what decides which rows there
+    are (filters, joins, grouping); every input stands in it, for the number of its rows is always read. ``reads`` is
+    everything the query reads. ``unknown`` names the construct that hides something, ``None`` if nothing is hidden.
+    """
+
+    columns: tuple[OutputColumn, ...] | None
+    rows: tuple[Read, ...]
+    reads: tuple[Read, ...]
+    unknown: str | None = None
+
+
+# --------------------------------------------------------------------------------------------------- what a project is
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A model, seed or source that a model reads, with the columns it reads of it."""
+
+    name: str
+    kind: InputKind
+    relation: Relation
+    columns: ColumnSet
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query: as rendered from the template, and with its references replaced by relations, ready to run."""
+
+    rendered: str
+    resolved: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A CSV file of the project, loaded as a table."""
+
+    path: str
+    name: str
+    file: str
+    relation: Relation
+    columns: tuple[str, ...]
+    content_hash: str
+    materialized: Literal["seed"] = "seed"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """A seed reads nothing of the project."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SQL file of the project, rendered and understood.
+
+    ``line`` is where the query begins in its file. ``incremental_query`` is the query with ``is_incremental()`` true,
+    for incremental models. ``run_values`` names values of the run that its template reads (``run_started_at``, …): the
+    queries then hold placeholders and are rendered again when the model runs. ``macros`` are the macro files it used.
+    """
+
+    path: str
+    name: str
+    file: str
+    line: int
+    relation: Relation
+    config: ModelConfig
+    query: Query
+    incremental_query: Query | None
+    inputs: tuple[Input, ...]
+    lineage: Lineage
+    content_hash: str
+    volatile: tuple[str, ...] = ()
+    run_values: tuple[str, ...] = ()
+    macros: tuple[str, ...] = ()
+
+    @property
+    def materialized(self) -> Materialized:
+        """What becomes of its rows: a table, a view, or a table that grows."""
+        return self.config.materialized
+
+
+Node = Model | Seed
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table that models read and the project does not make."""
+
+    name: str
+    relation: Relation
+    config: SourceConfig
+
+
+# ------------------------------------------------------------------------------------------------ what the state keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a relation in the warehouse, with the warehouse's own name for its type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One pipeline execution."""
+
+    id: str
+    environment: str
+    status: RunStatus
+    started_at: datetime
+    completed_at: datetime | None = None
+    error: str | None = None
+    orchestrator_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRegistration:
+    """What the state is told of a model or seed of the project."""
+
+    path: str
+    name: str
+    materialized: Materialized
+    content_hash: str
+    owner: str | None = None
+    schema_name: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A registered model or seed."""
+
+    id: str
+    path: str
+    name: str
+    materialized: Materialized
+    content_hash: str
+    owner: str | None
+    schema_name: str | None
+    tags: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRun:
+    """One model within a run. ``execution_ms`` and ``render_ms`` are milliseconds, ``rows_affected`` rows."""
+
+    id: str
+    run_id: str
+    model_id: str
+    status: ModelRunStatus
+    rows_affected: int | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    execution_ms: int | None = None
+    error: str | None = None
+    content_hash: str | None = None
+    data_version: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    render_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnvironment:
+    """An environment that the state knows; ``commit_ref`` is the commit that was last built in it, if told."""
+
+    name: str
+    commit_ref: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CodeVersion:
+    """The text and configuration behind one content hash; secrets are masked."""
+
+    content_hash: str
+    rendered_sql: str
+    rendered_incremental_sql: str | None
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceInput:
+    """An input as one build read it; ``data_version`` is ``None`` when it could not be taken."""
+
+    name: str
+    relation: str
+    columns: ColumnSet
+    data_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one successful build read and made.
+
+    ``query_hash`` and ``incremental_query_hash`` name the resolved texts that were current (see ``texts`` of the
+    state). ``code_version`` is inherited while the query is proven the same. ``data_version`` is that of the whole
+    relation; ``columns`` are the relation's, as built. ``tests_hash`` is of the tests that passed on it.
+    """
+
+    model_run_id: str
+    model_path: str
+    environment: str
+    materialized: Materialized
+    relation: str
+    content_hash: str
+    code_version: str
+    query_hash: str
+    incremental_query_hash: str | None
+    data_version: str | None
+    columns: tuple[Column, ...]
+    tests_hash: str
+    inputs: tuple[TraceInput, ...]
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failed attempts at a model since its current trace: how many, of which content, and the last error."""
+
+    attempts: int
+    content_hash: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that decisions need of the state of one environment, read at one moment.
+
+    ``traces`` holds the current trace of each model by path. ``data_versions`` holds, by the model run that made the
+    relation and the key of a column set (``column_set_key``), the version of those columns. ``failures`` holds models
+    whose latest attempts failed.
+    """
+
+    environment: str
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+    data_versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
+# -------------------------------------------------------------------------------------------------- what planning says
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRelation:
+    """A relation as the warehouse shows it; ``comment`` names the model run that made it."""
+
+    kind: Literal["table", "view"]
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one model and why; ``mode`` says how a build would go."""
+
+    path: str
+    action: Action
+    reason: str
+    detail: str
+    mode: BuildMode = "full"

@@ -1,0 +1,56 @@
+"""Names: model paths, quoted identifiers, and the nearest name to a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+
+def quote_identifier(name: str) -> str:
+    '''Quote one identifier for SQL; the only place that does.
+
+    >>> quote_identifier('a "b"')
+    '"a ""b"""'
+    '''
+    return '"' + name.replace('"', '""') + '"'
+
+
+def path_of_file(file: PurePosixPath) -> str:
+    """Return the path of the model in `file`, given relative to its folder of models.
+
+    >>> path_of_file(PurePosixPath("staging/stg_orders.sql"))
+    'staging.stg_orders'
+    """
+    return ".".join((*file.parent.parts, file.stem))
+
+
+def last_part(path: str) -> str:
+    """Return the name of a model: what stands after the last dot of its path.
+
+    >>> last_part("staging.stg_orders")
+    'stg_orders'
+    """
+    return path.rpartition(".")[2]
+
+
+def nearest(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """Return the names of `known` that look most like `word`, best first, at most `most`.
+
+    >>> nearest("materialised", ["materialized", "meta", "owner"])
+    ['materialized']
+    """
+    by_folded: dict[str, str] = {}
+    for name in sorted(known):
+        by_folded.setdefault(name.casefold(), name)
+    return [by_folded[hit] for hit in difflib.get_close_matches(word.casefold(), list(by_folded), n=most, cutoff=0.6)]
+
+
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """Return a sentence that offers the nearest names, or `otherwise` when none is near.
+
+    >>> did_you_mean("tag", ["tags", "owner"])
+    'Did you mean tags?'
+    """
+    near = nearest(word, known)
+    return f"Did you mean {' or '.join(near)}?" if near else otherwise

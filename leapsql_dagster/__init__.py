@@ -1,0 +1,1 @@
+"""LeapSQL in Dagster."""
