@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in a project: the file (relative to the project), the line, the cause and its mend."""
 
@@ -27,6 +27,11 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return f"{place}: {self.cause}" + (f"\n    {self.mend}" if self.mend else "")
+
+
+def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems by file and line, each once; those of a whole file come before those of its lines."""
+    return tuple(sorted(set(problems), key=lambda found: (found.file, found.line or 0, found.cause, found.mend)))
 
 
 class LeapSQLError(Exception):
@@ -42,7 +47,7 @@ class ProjectError(LeapSQLError):
     """The project's files do not make a project; ``problems`` holds every one found, in file order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems), key=lambda p: (p.file, p.line or 0, p.cause, p.mend)))
+        self.problems = in_file_order(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -63,11 +68,15 @@ class StateError(LeapSQLError):
 
 
 class WarehouseError(LeapSQLError):
-    """The warehouse cannot be opened or refuses a statement; ``line`` is a line of the statement, from 1."""
+    """The warehouse cannot be opened or refuses a statement.
 
-    def __init__(self, cause: str, *, mend: str = "", line: int | None = None) -> None:
+    ``line`` is a line of the model's query, from 1; ``in_use`` tells that another process holds the database.
+    """
+
+    def __init__(self, cause: str, *, mend: str = "", line: int | None = None, in_use: bool = False) -> None:
         super().__init__(cause, mend=mend)
         self.line = line
+        self.in_use = in_use
 
 
 class UsageError(LeapSQLError):

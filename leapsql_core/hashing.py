@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import Any
 
-from leapsql_core.models import ColumnSet
+from leapsql_core.models import ColumnSet, DataTest, ModelConfig
 
 
 def canonical_json(value: Any) -> str:
@@ -43,3 +44,35 @@ def column_set_key(columns: ColumnSet) -> str:
     (True, '*', '[]')
     """
     return "*" if columns is None else canonical_json(sorted({name.casefold() for name in columns}))
+
+
+def config_facts(config: ModelConfig) -> dict[str, Any]:
+    """Return what a configuration says beyond the defaults, as plain data.
+
+    Defaults are left out, so that a release that adds a field changes no hash.
+
+    >>> config_facts(ModelConfig(materialized="view", tags=("a",)))
+    {'materialized': 'view', 'tags': ['a']}
+    """
+    facts = _said(config, type(config)())
+    if config.tests:
+        facts["tests"] = [data_test_facts(test) for test in config.tests]
+    return facts
+
+
+def data_test_facts(test: DataTest) -> dict[str, Any]:
+    """Return what a test says beyond the defaults, as plain data."""
+    return {"kind": test.kind, **_said(test, DataTest(kind=test.kind))}
+
+
+def _said(record: Any, default: Any) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for field in dataclasses.fields(record):
+        value, usual = getattr(record, field.name), getattr(default, field.name)
+        if value == usual and type(value) is type(usual):
+            continue
+        if dataclasses.is_dataclass(value):
+            said[field.name] = _said(value, usual)
+        else:
+            said[field.name] = list(value) if isinstance(value, tuple) else value
+    return said

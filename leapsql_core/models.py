@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from leapsql_core.errors import Problem
+from leapsql_core.masking import Secrets
 from leapsql_core.names import quote_identifier
 
 Materialized = Literal["table", "view", "incremental", "seed"]
@@ -27,7 +29,11 @@ ColumnSet = tuple[str, ...] | None
 
 @dataclass(frozen=True, slots=True, order=True)
 class Relation:
-    """A table or view in the warehouse; ``catalog`` is set only where the schema alone would be ambiguous."""
+    """A table or view in the warehouse.
+
+    ``catalog`` is set only where the schema alone would be ambiguous. ``schema`` is empty for a source that is written
+    without one: the database's search path finds it.
+    """
 
     schema: str
     name: str
@@ -36,8 +42,7 @@ class Relation:
     @property
     def sql(self) -> str:
         """The quoted name, ready to stand in a statement."""
-        parts = (self.schema, self.name) if self.catalog is None else (self.catalog, self.schema, self.name)
-        return ".".join(map(quote_identifier, parts))
+        return ".".join(quote_identifier(part) for part in (self.catalog, self.schema, self.name) if part)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -45,7 +50,7 @@ class Relation:
         return (self.schema.casefold(), self.name.casefold())
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +164,14 @@ class QueryScan:
     """What can be said of one query without knowing its inputs' columns.
 
     ``warning`` tells why a query that the database can read was not understood; its lineage is then unknown.
-    ``volatile`` names functions whose answer moves by itself; ``files`` are literal file names that it reads.
+    ``volatile`` names functions whose answer moves by itself; ``files`` are literal file names that it reads;
+    ``functions`` are all that it calls, in lower case: the database's catalogue tells which of them are macros.
     """
 
     references: tuple[TableReference, ...]
     volatile: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
     warning: str | None = None
 
 
@@ -206,12 +213,16 @@ class Lineage:
     ``columns`` are its output columns in order, ``None`` if not known. ``rows`` tells what decides which rows there
     are (filters, joins, grouping); every input stands in it, for the number of its rows is always read. ``reads`` is
     everything the query reads. ``unknown`` names the construct that hides something, ``None`` if nothing is hidden.
+    ``ordered`` names what makes the answer hang on the order of the inputs' rows, ``None`` if nothing does.
+    ``missing`` are columns of inputs that the query names and that are certainly not there.
     """
 
     columns: tuple[OutputColumn, ...] | None
     rows: tuple[Read, ...]
     reads: tuple[Read, ...]
     unknown: str | None = None
+    ordered: str | None = None
+    missing: tuple[ColumnSource, ...] = ()
 
 
 # --------------------------------------------------------------------------------------------------- what a project is
@@ -276,6 +287,7 @@ class Model:
     volatile: tuple[str, ...] = ()
     run_values: tuple[str, ...] = ()
     macros: tuple[str, ...] = ()
+    tested: tuple[Relation | None, ...] = ()
 
     @property
     def materialized(self) -> Materialized:
@@ -293,6 +305,26 @@ class Source:
     name: str
     relation: Relation
     config: SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that a folder of models says for one environment; nothing is read from disk after this.
+
+    ``nodes`` are models and seeds by path, parents first; ``parents`` those that each reads. ``waits`` names, per
+    model, the nodes that only its tests read: they are built before it, but their failure does not stop it.
+    ``warnings`` are problems that stop nothing.
+    """
+
+    name: str
+    environment: str
+    target: Target
+    nodes: Mapping[str, Node]
+    sources: Mapping[str, Source]
+    parents: Mapping[str, tuple[str, ...]]
+    waits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    secrets: Secrets = Secrets()
 
 
 # ------------------------------------------------------------------------------------------------ what the state keeps
@@ -404,7 +436,8 @@ class Trace:
 
     ``query_hash`` and ``incremental_query_hash`` name the resolved texts that were current (see ``texts`` of the
     state). ``code_version`` is inherited while the query is proven the same. ``data_version`` is that of the whole
-    relation; ``columns`` are the relation's, as built. ``tests_hash`` is of the tests that passed on it.
+    relation; ``columns`` are the relation's, as built. ``tests_hash`` is of the tests that passed on it. ``built_at``
+    is when the build began.
     """
 
     model_run_id: str
@@ -459,11 +492,31 @@ class ObservedRelation:
 
 
 @dataclass(frozen=True, slots=True)
+class DataTestResult:
+    """What one test found: how many rows or keys fail it, and some of them, as text, under the names of `columns`."""
+
+    test: DataTest
+    failures: int
+    columns: tuple[str, ...] = ()
+    sample: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing fails the test."""
+        return self.failures == 0
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one model and why; ``mode`` says how a build would go."""
+    """What becomes of one model and why; ``mode`` says how a build would go.
+
+    ``recurring`` marks a reason that a build does not take away: an answer that moves by itself, or a doubt that
+    stays. A run builds for it; nothing should be launched for it again and again.
+    """
 
     path: str
     action: Action
     reason: str
     detail: str
     mode: BuildMode = "full"
+    recurring: bool = False

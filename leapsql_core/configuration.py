@@ -1,0 +1,258 @@
+"""`leapsql.yaml`: what a project is called, where its parts lie, and where it builds, per environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from leapsql_core.documents import (
+    Document,
+    Field,
+    KeyPath,
+    Word,
+    Words,
+    YamlText,
+    model_validator,
+    read_yaml,
+    validate_document,
+)
+from leapsql_core.errors import Problem, ProjectError, UsageError
+from leapsql_core.masking import Secrets
+from leapsql_core.models import SourceConfig, Target
+from leapsql_core.names import did_you_mean
+
+CONFIG_FILE = "leapsql.yaml"
+
+#: ``$${`` is an escaped ``${``; what else begins with ``${`` is a variable, or a mistake.
+_VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|[^}]*\}?)")
+
+Setting = str | int | float | bool
+
+
+class TargetDocument(Document):
+    """``target:`` of a project."""
+
+    type: Literal["duckdb"]
+    database: Word = ".leapsql/warehouse.duckdb"
+    schema_: Word = Field(default="main", alias="schema")
+    settings: dict[str, Setting] = Field(default_factory=dict)
+
+
+class EnvironmentTargetDocument(Document):
+    """``target:`` of an environment: only what differs."""
+
+    type: Literal["duckdb"] | None = None
+    database: Word | None = None
+    schema_: Word | None = Field(default=None, alias="schema")
+    settings: dict[str, Setting] = Field(default_factory=dict)
+
+
+class EnvironmentDocument(Document):
+    """One entry of ``environments:``."""
+
+    target: EnvironmentTargetDocument = Field(default_factory=EnvironmentTargetDocument)
+    vars: dict[str, Any] = Field(default_factory=dict)
+
+
+class SourceDocument(Document):
+    """One entry of ``sources:``."""
+
+    version: Literal["data", "column", "always", "never"] = "data"
+    column: Word | None = None
+    description: str = ""
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _column_belongs_to_version(self) -> SourceDocument:
+        if (self.version == "column") != (self.column is not None):
+            raise ValueError("`version: column` and `column: name` go together")
+        return self
+
+
+class ProjectDocument(Document):
+    """The whole of ``leapsql.yaml``."""
+
+    name: Word | None = None
+    models_dir: Word = "models"
+    seeds_dir: Word = "seeds"
+    macros_dir: Word = "macros"
+    state_path: Word = ".leapsql/state.db"
+    environment: Word = "dev"
+    vars: dict[str, Any] = Field(default_factory=dict)
+    target: TargetDocument
+    environments: dict[str, EnvironmentDocument] = Field(default_factory=dict)
+    sources: dict[str, SourceDocument] = Field(default_factory=dict)
+    secrets: Words = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectConfig:
+    """``leapsql.yaml`` as one environment sees it; paths are as written there.
+
+    ``lines`` are those of its keys and, as ``sources.<name>``, of its sources.
+    """
+
+    name: str
+    models_dir: str
+    seeds_dir: str
+    macros_dir: str
+    state_path: str
+    environment: str
+    environments: tuple[str, ...]
+    target: Target
+    vars: Mapping[str, Any]
+    sources: Mapping[str, SourceConfig]
+    secrets: Secrets
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_configuration(
+    text: str,
+    *,
+    project_name: str,
+    environ: Mapping[str, str],
+    environment: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+) -> ProjectConfig:
+    """Read the text of ``leapsql.yaml`` for `environment`, or for its own default.
+
+    `project_name` serves when the file names none; `variables` win over those of file and environment.
+
+    Raises:
+        ProjectError: the file is wrong, or the environment reads a variable of the system that is not set.
+        UsageError: no environment of that name.
+    """
+    document, lines = _read_document(text, environ, environment)
+    chosen = document.environment if environment is None else environment
+    known = sorted({document.environment, *document.environments})
+    if chosen not in known:
+        mend = did_you_mean(chosen, known, otherwise=f"Add it under `environments:` in {CONFIG_FILE}.")
+        raise UsageError(f"there is no environment `{chosen}`", mend=mend)
+    own = document.environments.get(chosen, EnvironmentDocument())
+    return ProjectConfig(
+        name=document.name or project_name,
+        models_dir=document.models_dir,
+        seeds_dir=document.seeds_dir,
+        macros_dir=document.macros_dir,
+        state_path=document.state_path,
+        environment=chosen,
+        environments=tuple(known),
+        target=_target(chosen, document.target, own.target),
+        vars={**document.vars, **own.vars, **(variables or {})},
+        sources={
+            name: SourceConfig(source.version, source.column, source.description, source.meta)
+            for name, source in sorted(document.sources.items())
+        },
+        secrets=_secrets(document.secrets, environ),
+        lines=lines,
+    )
+
+
+def _read_document(
+    text: str, environ: Mapping[str, str], environment: str | None
+) -> tuple[ProjectDocument, dict[str, int]]:
+    """Read the text with its variables filled in; also return the lines of keys and sources."""
+    written = read_yaml(text, file=CONFIG_FILE)
+    filled, problems = _fill_variables(written, environ, environment)
+    unset = {problem.line for problem in problems}
+    problems += _stream_repeated_sources(written)
+    lines = {".".join(map(str, path)): line for path, line in written.lines.items() if len(path) == 1}
+    lines.update(
+        {f"sources.{path[1]}": n for path, n in written.lines.items() if path[:1] == ("sources",) and path[1:]}
+    )
+    try:
+        document = validate_document(filled, ProjectDocument)
+    except ProjectError as exc:
+        # What a variable that is not set leaves behind is not wrong for a second reason.
+        problems += [problem for problem in exc.problems if problem.line not in unset]
+        raise ProjectError(_masked(problems, filled.data.get("secrets"), environ)) from exc
+    if problems:
+        raise ProjectError(problems)
+    return document, lines
+
+
+def _masked(problems: Iterable[Problem], secrets: Any, environ: Mapping[str, str]) -> list[Problem]:
+    """Take the values of secrets out of complaints that quote what is written, or was filled in."""
+    names = [secrets] if isinstance(secrets, str) else secrets if isinstance(secrets, list) else []
+    hidden = _secrets((name for name in names if isinstance(name, str)), environ)
+    return [replace(problem, cause=hidden.mask(problem.cause), mend=hidden.mask(problem.mend)) for problem in problems]
+
+
+def _secrets(names: Iterable[str], environ: Mapping[str, str]) -> Secrets:
+    return Secrets({name: environ[name] for name in sorted(names) if environ.get(name)})
+
+
+def _stream_repeated_sources(written: YamlText) -> Iterator[Problem]:
+    sources = written.data.get("sources")
+    known: dict[str, str] = {}
+    for name in sources if isinstance(sources, dict) else ():
+        other = known.setdefault(name.casefold(), name)
+        if other != name:
+            cause = f"the sources `{other}` and `{name}` differ by case alone, which SQL does not look at"
+            yield written.problem(("sources", name), cause, "Keep one of them.")
+
+
+def _target(name: str, base: TargetDocument, own: EnvironmentTargetDocument) -> Target:
+    return Target(
+        name=name,
+        type=own.type or base.type,
+        database=own.database or base.database,
+        schema=own.schema_ or base.schema_,
+        settings={**base.settings, **own.settings},
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- variables
+
+
+def _fill_variables(
+    text: YamlText, environ: Mapping[str, str], environment: str | None
+) -> tuple[YamlText, list[Problem]]:
+    """Put the variables of the system in; what another environment cannot fill is left out of it, and no problem."""
+    problems: list[Problem] = []
+    default = _filled_text(text.data.get("environment"), environ, [])
+    chosen = environment or default or ProjectDocument.model_fields["environment"].default
+
+    def fill(value: Any, path: KeyPath) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: filled for key, inner in value.items() if (filled := fill(inner, (*path, key))) is not _LEFT_OUT
+            }
+        if isinstance(value, list):
+            return [filled for n, inner in enumerate(value) if (filled := fill(inner, (*path, n))) is not _LEFT_OUT]
+        if not isinstance(value, str):
+            return value
+        wrong: list[tuple[str, str]] = []
+        filled = _filled_text(value, environ, wrong)
+        if wrong and path[:1] == ("environments",) and path[1:2] != (chosen,):
+            return _LEFT_OUT
+        problems.extend(text.problem(path, cause, mend) for cause, mend in wrong)
+        return filled
+
+    data = fill(text.data, ())
+    return YamlText(text.file, data, text.lines, text.first_line), problems
+
+
+_LEFT_OUT: Final = object()
+
+
+def _filled_text(value: Any, environ: Mapping[str, str], wrong: list[tuple[str, str]]) -> Any:
+    """Replace ``${NAME}`` and ``${NAME:-default}``, which also serves for an empty variable; note what is `wrong`."""
+
+    def fill(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        if match[0] == "$${":
+            return "${"
+        if name is None:
+            wrong.append((f"`{match[0]}` names no variable", "Write ${NAME}, or $${ where ${ itself is meant."))
+        elif default is not None:
+            return environ.get(name) or default[2:]
+        elif name in environ:
+            return environ[name]
+        else:
+            wrong.append((f"environment variable {name} is not set", f"Set it, or write ${{{name}:-default}}."))
+        return match[0]
+
+    return _VARIABLE.sub(fill, value) if isinstance(value, str) else value

@@ -1,0 +1,101 @@
+"""Scope: what a template can see, and what becomes of it."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from leapsql_core.errors import Problem
+from leapsql_core.models import ModelConfig, Relation, Target
+
+#: Stands for every moment of a run while a text is rendered for its hash.
+PLACEHOLDER = datetime(1970, 1, 1, tzinfo=UTC)
+
+RUN_VALUES = ("last_run_at", "run_started_at")
+BUILT_IN = frozenset({"env", "config", "target", "this", "var", "is_incremental", *RUN_VALUES})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What every template of a project can see: variables of the system, the project's own, where it builds."""
+
+    project: Mapping[str, Any]
+    target: Target
+    variables: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MacroFile:
+    """One file of macros, by its path relative to the project."""
+
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunValues:
+    """What changes by the run: its start, and the start of the last successful run of the model, if any."""
+
+    run_started_at: datetime = PLACEHOLDER
+    last_run_at: datetime | None = PLACEHOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A rendered text, with the run values and macro files that its template mentions (sorted)."""
+
+    text: str
+    run_values: tuple[str, ...] = ()
+    macros: tuple[str, ...] = ()
+
+
+class This:
+    """``this`` in a template: prints as the model's relation and has the model's fields."""
+
+    __slots__ = (
+        "columns",
+        "depends_on",
+        "description",
+        "group",
+        "materialized",
+        "meta",
+        "name",
+        "owner",
+        "path",
+        "schema",
+        "sql",
+        "tags",
+        "unique_key",
+    )
+
+    def __init__(self, path: str, relation: Relation, config: ModelConfig) -> None:
+        self.path, self.name, self.schema, self.sql = path, relation.name, relation.schema, relation.sql
+        self.materialized, self.unique_key = config.materialized, config.unique_key
+        self.description, self.columns, self.depends_on = config.description, config.columns, config.depends_on
+        self.owner, self.group, self.tags, self.meta = config.owner, config.group, config.tags, config.meta
+
+    def __str__(self) -> str:
+        return self.sql
+
+
+def holds_jinja(text: str) -> bool:
+    """Tell whether `text` could be anything but plain SQL to Jinja.
+
+    >>> holds_jinja("select '{' || a"), holds_jinja("select {{ a }}")
+    (False, True)
+    """
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def stream_name_problems(files: Mapping[str, MacroFile]) -> Iterator[Problem]:
+    """Yield the macro files, given by stem, whose macros cannot be called as ``stem.macro()``."""
+    for stem, macro in sorted(files.items()):
+        if not stem.isidentifier() or keyword.iskeyword(stem) or stem.startswith("_"):
+            mend = "Rename the file: letters, digits and _, a letter first."
+            yield Problem(macro.file, None, f"macros of this file cannot be called as `{stem}.…`", mend)
+        elif stem in BUILT_IN:
+            yield Problem(macro.file, None, f"the file hides the built-in `{stem}`", "Rename the file.")
