@@ -1,0 +1,23 @@
+"""The analysis of SQL: what a query reads, how columns flow through it, and whether two texts are the same query.
+
+The only place that imports sqlglot; its trees never leave. Importing this package does not load it yet.
+"""
+
+from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
+from leapsql_core.sql.inputs import KnownInput
+from leapsql_core.sql.lineage import lineage
+from leapsql_core.sql.resolution import resolve
+from leapsql_core.sql.scanning import scan
+from leapsql_core.sql.tokens import same_tokens
+
+__all__ = [
+    "DatabaseColumn",
+    "DatabaseParser",
+    "DatabaseReading",
+    "DatabaseTable",
+    "KnownInput",
+    "lineage",
+    "resolve",
+    "same_tokens",
+    "scan",
+]

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from leapsql_core.errors import QueryError
+from leapsql_core.sql import DatabaseReading, KnownInput, lineage, scan
+from leapsql_core.warehouses.duckdb.parser import DuckDBParser
+
+
+@pytest.fixture(scope="module")
+def parser() -> DuckDBParser:
+    return DuckDBParser()
+
+
+@pytest.mark.parametrize(
+    ("sql", "cause", "line"),
+    [
+        ("", "no query", None),
+        ("-- nothing\n/* at all */;", "no query", None),
+        ("SELECT 1;\nSELECT 2", "more than one statement", 2),
+        ("\nINSERT INTO t SELECT 1", "this is a statement that begins with INSERT, not a query", 2),
+        ("create table x as select 1", "this is a statement that begins with CREATE, not a query", 1),
+        ("SELCT 1", "no query begins with `SELCT`", 1),
+        ("'a'", "no query begins with `'a'`", 1),
+        ("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", "the query changes data, or makes a table, on its way", None),
+        ("SELECT a INTO t FROM u", "the query changes data, or makes a table, on its way", None),
+        ("WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a", "the query changes data, or makes a table, on its way", None),
+        ("SELECT a\nFROM t\nWHERE (", 'syntax error', 3),
+        ("SELECT a b c\nFROM t", 'syntax error at or near "c"', 1),
+    ],
+)
+def test_what_is_not_one_query_is_refused(sql: str, cause: str, line: int | None, parser: DuckDBParser) -> None:
+    """The error says what is wrong and on which line, and most say what would be right."""
+    with pytest.raises(QueryError) as caught:
+        scan(sql, database=parser)
+    assert caught.value.cause.startswith(cause)
+    assert caught.value.line == line
+
+
+def test_sql_that_no_one_reads_is_refused_without_a_database_too() -> None:
+    """sqlglot's words and line, then."""
+    with pytest.raises(QueryError, match="the query cannot be read: ") as caught:
+        scan("SELECT a\nFROM (t")
+    assert caught.value.line == 2
+
+
+def test_a_final_semicolon_and_comments_are_fine() -> None:
+    """So are empty statements around the one."""
+    assert [r.parts for r in scan("-- head\n;SELECT 1 FROM t; ; -- tail").references] == [("t",)]
+
+
+def test_what_sqlglot_reads_and_the_database_not_is_warned_of(parser: DuckDBParser) -> None:
+    """It is not refused, for the database that runs it may know more; but the author is told."""
+    found = scan("SELECT a FROM 'f.csv' 'x'", database=parser)
+    assert found.files == ("f.csv",)
+    assert found.warning == 'the database will not run this: syntax error at or near "\'x\'" (line 1)'
+
+
+def test_what_only_the_database_reads_is_warned_of(parser: DuckDBParser) -> None:
+    """The warning says what sqlglot tripped over and where; everything else is known all the same."""
+    found = scan("SELECT x'ab', now()\nFROM s.t, 'f.csv' TABLESAMPLE 10%", database=parser)
+    assert found.warning is not None
+    assert "sqlglot does not understand this query (line 1)" in found.warning
+    assert "its column lineage is unknown" in found.warning
+    assert [r.parts for r in found.references] == [("s", "t")]
+    assert (found.files, found.volatile, found.functions) == (("f.csv",), ("now", "sample"), ("now",))
+
+
+def test_a_pivot_statement_that_neither_shows_is_refused(parser: DuckDBParser) -> None:
+    """DuckDB shows no tree of it, and sqlglot trips over the literal."""
+    with pytest.raises(QueryError, match="the query cannot be read"):
+        scan("PIVOT t ON x'ab' USING sum(y)", database=parser)
+
+
+@pytest.mark.parametrize(
+    ("sql", "volatile"),
+    [
+        ("SELECT now(), NOW ( ), today(), 1 AS now", "now today"),
+        ("SELECT now, t.now, random AS x FROM t", ""),
+        ("SELECT t.now() FROM t", "now"),
+        ("SELECT 'now()' AS a /* now() */ -- random()", ""),
+        ('SELECT "now"(), system.main.random()', "now random"),
+        ("SELECT current_date, current_timestamp, current_time, localtime, localtimestamp", "current_date current_time current_timestamp localtime localtimestamp"),
+        ('SELECT "current_date"', "current_date"),
+        ("SELECT a AS current_date, t.current_date, current_date.x FROM t", ""),
+        ("SELECT current_localtimestamp(), get_current_timestamp(), transaction_timestamp()", "current_localtimestamp get_current_timestamp transaction_timestamp"),
+        ("SELECT uuid(), gen_random_uuid(), uuidv4(), uuidv7(), setseed(0.5)", "gen_random_uuid setseed uuid uuidv4 uuidv7"),
+        ("SELECT nextval('s'), currval('s'), txid_current(), current_setting('x'), getvariable('y')", "current_setting currval getvariable nextval txid_current"),
+        ("SELECT age(a)", "age"),
+        ("SELECT age(f(a, b))", "age"),
+        ("SELECT age(a, b), age(a, f(b))", ""),
+        ("SELECT a FROM t TABLESAMPLE 10%", "sample"),
+        ("SELECT a FROM t USING SAMPLE 3 ROWS", "sample"),
+        ("SELECT a FROM t USING SAMPLE reservoir(3 ROWS) REPEATABLE (7)", ""),
+        ("SELECT a FROM t TABLESAMPLE bernoulli(10%) REPEATABLE (7)", ""),
+        ("SELECT a FROM t USING SAMPLE 10% (bernoulli, 7)", ""),
+        ("SELECT * FROM duckdb_tables(), pragma_table_info('t')", "duckdb_tables pragma_table_info"),
+        ("SHOW TABLES", "show"),
+        ("SELECT * FROM read_csv(a || '.csv')", "read_csv"),
+        ("SELECT * FROM read_csv(['a.csv', b])", "read_csv"),
+        ("SELECT * FROM read_parquet(list_value('a'))", "read_parquet"),
+        ("SELECT * FROM query('FROM ' || 't'), query_table(x || 'y')", "query query_table"),
+        ("SELECT * FROM query('FROM t'), query_table('u'), query_table(s.v), query_table(['w'])", ""),
+        ("SELECT $$now()$$, e'\\' || now() || \\''", "now"),
+        ("SELECT '\u00a0', date'random()', current_date", "current_date random"),
+        ("WITH now(x) AS (SELECT 1) SELECT * FROM now", ""),
+    ],
+)
+def test_functions_whose_answer_moves_by_itself_are_named(sql: str, volatile: str) -> None:
+    """Calls count, names do not; where a text is odd, what looks like a call is one."""
+    assert " ".join(scan(sql).volatile) == volatile
+
+
+@pytest.mark.parametrize(
+    ("sql", "functions"),
+    [
+        ("SELECT Sum(a), my_macro(b), s.other(c), a.lower(), count(*) FROM t", "count lower my_macro other sum"),
+        ("SELECT a::DECIMAL(10, 2), CAST(b AS VARCHAR(3)), c IN (1), d OVER (e) FROM t", ""),
+        ("WITH a(x) AS (SELECT 1), b AS (SELECT 2) SELECT * FROM a AS c(y), b d(z)", ""),
+        ("SELECT * FROM t WHERE x GLOB ('a') AND EXISTS (SELECT 1)", ""),
+        ("SELECT * FROM glob('a'), range(3)", "glob range"),
+        ("SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c) FROM t GROUP BY ROLLUP (c)", "sum"),
+    ],
+)
+def test_the_functions_that_a_query_calls_are_named(sql: str, functions: str) -> None:
+    """All of them, for any may be a macro of the database; names of CTEs, aliases and types are none."""
+    try:
+        found = scan(sql)
+    except QueryError:
+        found = scan(sql.replace(", d OVER (e)", ""))
+    assert " ".join(found.functions) == functions
+
+
+def test_the_database_is_asked_once_where_its_list_will_do() -> None:
+    """A database that names the tables shows no tree as well."""
+
+    class Names:
+        def table_names(self, sql: str) -> tuple[tuple[str, ...], ...]:
+            return (("S", "T"), ("hidden",))
+
+        def read(self, sql: str) -> DatabaseReading:
+            raise AssertionError
+
+    found = scan("SELECT * FROM s.t", database=Names())
+    assert [(r.parts, len(r.spans)) for r in found.references] == [(("s", "t"), 1), (("hidden",), 0)]
+
+
+def test_importing_the_package_loads_no_parser() -> None:
+    """sqlglot and DuckDB come in when something is parsed."""
+    code = (
+        "import sys, leapsql_core.sql, leapsql_core.warehouses.duckdb.parser\n"
+        "leapsql_core.sql.same_tokens('select 1', 'SELECT 1')\n"
+        "assert not {'sqlglot', 'duckdb'} & set(sys.modules)\n"
+        "leapsql_core.sql.scan('select 1')\n"
+        "assert 'sqlglot' in sys.modules and 'duckdb' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_scan_and_lineage_agree_on_what_is_read(parser: DuckDBParser) -> None:
+    """Every reference of the scan is an input of the lineage."""
+    sql = "WITH q AS (SELECT * FROM a.b) SELECT * FROM q, c.d.e, (SELECT 1 FROM f) g"
+    keys = {reference.key: KnownInput(".".join(reference.parts), None) for reference in scan(sql, database=parser).references}
+    assert [read.table for read in lineage(sql, keys).reads] == ["a.b", "c.d.e", "f"]
