@@ -1,0 +1,175 @@
+"""The last step: linked drafts become models, with lineage, resolved text and content hash."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from leapsql_core.compilation.drafts import Analyst, Draft, DraftQuery
+from leapsql_core.compilation.meanings import NameIndex
+from leapsql_core.errors import Problem
+from leapsql_core.hashing import config_facts, fingerprint
+from leapsql_core.masking import Secrets
+from leapsql_core.models import ColumnSet, Input, Lineage, Model, ModelConfig, Node, Query, Read, Seed
+from leapsql_core.names import did_you_mean
+from leapsql_core.sql import KnownInput, resolve
+
+
+def make_model(
+    draft: Draft, query: DraftQuery, nodes: Mapping[str, Node], index: NameIndex, analyst: Analyst, secrets: Secrets
+) -> Model:
+    """Make a model of a linked draft; all that it reads is among `nodes`."""
+    lineage = _lineage(draft, query, nodes, index, analyst, own=None)
+    full, batch, reads = resolve_query(draft, query, index), None, lineage.reads
+    if draft.batch is not None:
+        batch = resolve_query(draft, draft.batch, index)
+        own = _certain_columns(draft.config, lineage)
+        of_batch = _lineage(draft, draft.batch, nodes, index, analyst, own=own)
+        reads = _joined(reads, of_batch.reads)
+        missing = tuple(sorted({*lineage.missing, *of_batch.missing}))
+        lineage = replace(lineage, ordered=lineage.ordered or of_batch.ordered, missing=missing)
+    columns: dict[str, ColumnSet] = {read.table: read.columns for read in reads}
+    return Model(
+        path=draft.path,
+        name=draft.relation.name,
+        file=draft.file,
+        line=draft.text.line,
+        relation=draft.relation,
+        config=draft.config,
+        query=full,
+        incremental_query=batch,
+        inputs=tuple(
+            Input(name, kind, relation, columns.get(name)) for name, (kind, relation) in sorted(draft.inputs.items())
+        ),
+        lineage=lineage,
+        content_hash=content_hash(full, batch, draft, secrets),
+        volatile=tuple(sorted({name for each in draft.queries for name in each.scan.volatile})),
+        run_values=tuple(sorted({name for each in draft.queries for name in each.rendered.run_values})),
+        macros=tuple(sorted({file for each in draft.queries for file in each.rendered.macros})),
+        tested=tuple(None if entry is None else entry[1] for entry in draft.tested),
+    )
+
+
+def content_hash(query: Query, batch: Query | None, draft: Draft, secrets: Secrets) -> str:
+    """Return the hash of rendered SQL and frontmatter, secrets masked."""
+    return fingerprint(
+        {
+            "sql": secrets.mask(query.rendered),
+            "incremental": None if batch is None else secrets.mask(batch.rendered),
+            "config": config_facts(draft.config),
+        }
+    )
+
+
+def resolve_query(draft: Draft, query: DraftQuery, index: NameIndex) -> Query:
+    """Replace the names in a query by the relations they mean; names of sources stay as they are written."""
+    names: dict[tuple[str, ...], str] = {}
+    for reference in query.scan.references:
+        found = index.look_up(reference.parts, reader=draft.path)
+        if found:
+            names[reference.key] = found[0].relation.sql
+    return Query(query.rendered.text, resolve(query.rendered.text, query.scan, names))
+
+
+def columns_of(node: Node) -> tuple[str, ...] | None:
+    """Return the names of a node's columns, in order, ``None`` where they are not certain before it is built."""
+    return node.columns if isinstance(node, Seed) else _certain_columns(node.config, node.lineage)
+
+
+def _certain_columns(config: ModelConfig, lineage: Lineage) -> tuple[str, ...] | None:
+    """Return the columns of the relation that a query makes; a table that grows may have others of earlier builds."""
+    if lineage.columns is None or (
+        config.materialized == "incremental" and config.incremental.on_schema_change != "fail"
+    ):
+        return None
+    return tuple(column.name for column in lineage.columns)
+
+
+# ------------------------------------------------------------------------------------------- columns that are not there
+
+
+def stream_column_problems(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Problem]:
+    """Yield the columns that a model's query, tests and configuration name and that are certainly not there."""
+    model = nodes[draft.path]
+    if isinstance(model, Model):
+        for missing in model.lineage.missing:
+            known = columns_of(nodes[missing.table]) if missing.table in nodes and missing.table != draft.path else None
+            cause = "it reads a column that is not there"
+            yield from _missing(
+                draft, _line_naming(draft, missing.column), cause, missing.table, known, (missing.column,)
+            )
+    own, lines = columns_of(model), draft.text.lines
+    for field, columns in (("unique_key", draft.config.unique_key), ("incremental.time_column", _time_column(draft))):
+        if draft.config.materialized == "incremental":
+            yield from _missing(draft, lines.get(field), field, draft.path, own, columns)
+    for test, entry in zip(draft.config.tests, draft.tested, strict=True):
+        line, what = lines.get(test.label), f"test {test.label}"
+        yield from _missing(draft, line, what, draft.path, own, test.columns)
+        if entry is not None and entry[0] in nodes and test.field is not None:
+            yield from _missing(draft, line, what, entry[0], columns_of(nodes[entry[0]]), (test.field,))
+
+
+def stream_column_warnings(draft: Draft, node: Node) -> Iterator[Problem]:
+    """Yield the columns that a model describes and that it certainly does not have."""
+    for column in draft.config.columns:
+        line = draft.text.lines.get(f"columns.{column}")
+        yield from _missing(draft, line, "columns", draft.path, columns_of(node), (column,))
+
+
+def _time_column(draft: Draft) -> tuple[str, ...]:
+    column = draft.config.incremental.time_column
+    return () if column is None else (column,)
+
+
+def _line_naming(draft: Draft, column: str) -> int | None:
+    """Return the line of a model's file where its query first names `column`, as far as that can be told."""
+    word = re.compile(rf"(?<!\w){re.escape(column)}(?!\w)", re.IGNORECASE)
+    for query in draft.queries:
+        found = word.search(query.rendered.text)
+        if found is not None:
+            text = query.rendered.text
+            return draft.line_of(text, text.count("\n", 0, found.start()) + 1) or draft.text.line
+    return draft.text.line
+
+
+def _missing(
+    draft: Draft, line: int | None, what: str, path: str, known: ColumnSet, wanted: Iterable[str]
+) -> Iterator[Problem]:
+    if known is None:
+        return
+    folded = {name.casefold() for name in known}
+    for column in wanted:
+        if column.casefold() not in folded:
+            hint = did_you_mean(column, known, otherwise=f"It has: {', '.join(known)}.")
+            yield draft.problem(line, f"{what}: {path} has no column `{column}`", hint)
+
+
+def _lineage(
+    draft: Draft,
+    query: DraftQuery,
+    nodes: Mapping[str, Node],
+    index: NameIndex,
+    analyst: Analyst,
+    *,
+    own: ColumnSet,
+) -> Lineage:
+    known: dict[tuple[str, ...], KnownInput] = {}
+    for reference in query.scan.references:
+        found = index.look_up(reference.parts, reader=draft.path)
+        if not found:
+            known[reference.key] = KnownInput(index.source_name(reference.parts), None)
+        elif found[0].path == draft.path:
+            known[reference.key] = KnownInput(draft.path, own)
+        else:
+            known[reference.key] = KnownInput(found[0].path, columns_of(nodes[found[0].path]))
+    return analyst.lineage(query.rendered.text, known)
+
+
+def _joined(first: Iterable[Read], second: Iterable[Read]) -> tuple[Read, ...]:
+    found: dict[str, ColumnSet] = {}
+    for read in (*first, *second):
+        before = found.get(read.table, ())
+        both = None if before is None or read.columns is None else tuple(sorted({*before, *read.columns}))
+        found[read.table] = both
+    return tuple(Read(table, columns) for table, columns in sorted(found.items()))

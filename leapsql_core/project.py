@@ -1,0 +1,234 @@
+"""Reading a project: the only room that opens its files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from leapsql_core.compilation import Compiler, ProjectTexts, SeedFile
+from leapsql_core.configuration import CONFIG_FILE, ProjectConfig, read_configuration
+from leapsql_core.errors import Problem, ProjectError, WarehouseError
+from leapsql_core.hashing import fingerprint_bytes
+from leapsql_core.models import Project
+from leapsql_core.parse_cache import ParseCache
+from leapsql_core.rendering import MacroFile
+from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
+from leapsql_core.warehouses.duckdb.parser import DuckDBParser
+
+PARSE_CACHE_FILE = "parsed.db"
+
+#: A byte of a file's name that is no UTF-8, as Python shows it.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProject:
+    """A project as it was read: where it lies, its configuration, itself, and what compiled it."""
+
+    root: Path
+    config: ProjectConfig
+    project: Project
+    compiler: Compiler
+    cache: ParseCache
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder with a `leapsql.yaml`, from `start` upwards.
+
+    Raises:
+        ProjectError: there is none.
+    """
+    absolute = start.absolute()
+    for folder in (absolute, *absolute.parents):
+        if os.path.isfile(folder / CONFIG_FILE):  # which says no, where Path.is_file() may not be allowed to look
+            return folder
+    mend = "Go to a project, name one with -C, or make one with `leapsql init`."
+    raise ProjectError([Problem(CONFIG_FILE, None, f"not found in {absolute} or any folder above it", mend)])
+
+
+def load_configuration(
+    root: Path,
+    *,
+    environ: Mapping[str, str],
+    environment: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+) -> ProjectConfig:
+    """Read the `leapsql.yaml` of the project in `root`.
+
+    Raises:
+        ProjectError: it is missing or wrong.
+        UsageError: it has no environment of that name.
+    """
+    path = root / CONFIG_FILE
+    if not os.path.isfile(path):
+        mend = "Make a project with `leapsql init`, or name its folder with -C."
+        raise ProjectError([Problem(CONFIG_FILE, None, f"not found in {root}", mend)])
+    return read_configuration(
+        _read_text(path, CONFIG_FILE),
+        project_name=root.resolve().name or "project",
+        environ=environ,
+        environment=environment,
+        variables=variables,
+    )
+
+
+def load_project(
+    root: Path,
+    *,
+    environ: Mapping[str, str],
+    environment: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+    state_path: Path | None = None,
+    database: str | None = None,
+) -> LoadedProject:
+    """Read and compile the project in `root`. Nothing is written, and no warehouse is opened.
+
+    What the parse cache beside the state (`state_path`, else as configured) holds is not parsed again. `database` is
+    built in instead of the target's.
+
+    Raises:
+        ProjectError: with every problem of every file.
+        UsageError: there is no environment of that name.
+    """
+    config = load_configuration(root, environ=environ, environment=environment, variables=variables)
+    if database is not None:
+        config = replace(config, target=replace(config.target, database=database))
+    parser = DuckDBParser()
+    cache_file = (state_path or root / config.state_path).parent / PARSE_CACHE_FILE
+    cache = ParseCache(cache_file, database=parser, describe=parser.describe_csv, secrets=config.secrets)
+    texts, problems = _read_texts(root, config, cache)
+    compiler = Compiler(
+        config,
+        texts,
+        environ=environ,
+        catalog=catalog_of(database_path(config.target, root)),
+        analyst=cache,
+    )
+    try:
+        project = compiler.compile()
+    except ProjectError as exc:
+        raise ProjectError([*problems, *exc.problems]) from exc
+    if problems:
+        raise ProjectError(problems)
+    return LoadedProject(root, config, project, compiler, cache)
+
+
+# ---------------------------------------------------------------------------------------------------------------- files
+
+
+def _read_texts(root: Path, config: ProjectConfig, cache: ParseCache) -> tuple[ProjectTexts, list[Problem]]:
+    problems: list[Problem] = []
+    models = {
+        found.place: text
+        for found in _stream_files(root, config, "models_dir", ".sql", problems)
+        if (text := _text_of(found, problems)) is not None
+    }
+    macros: dict[str, MacroFile] = {}
+    for found in _stream_files(root, config, "macros_dir", ".sql", problems):
+        if len(found.place.parts) > 1:
+            problems.append(Problem(found.file, None, "macro files stand in their folder itself", "Move it up."))
+        elif found.place.stem in macros:
+            problems.append(Problem(found.file, None, f"another file holds `{found.place.stem}` already", "Rename it."))
+        elif (text := _text_of(found, problems)) is not None:
+            macros[found.place.stem] = MacroFile(found.file, text)
+    seeds: dict[PurePosixPath, SeedFile] = {}
+    for found in _stream_files(root, config, "seeds_dir", ".csv", problems):
+        seed = _read_seed(found, cache, problems)
+        if seed is not None:
+            seeds[found.place] = seed
+    return ProjectTexts(models, macros, seeds), problems
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Found:
+    """A file: where it lies in its folder, where in the project, and where it can be opened."""
+
+    place: PurePosixPath
+    file: str
+    path: Path
+
+
+def _stream_files(
+    root: Path, config: ProjectConfig, key: str, ending: str, problems: list[Problem]
+) -> Iterator[_Found]:
+    """Yield the files of the folder that `key` of `leapsql.yaml` names, sorted; hidden ones are passed over.
+
+    Only the folder of models must be there, and those that are named.
+    """
+    folder: str = getattr(config, key)
+    top = root / folder
+    if not top.is_dir():
+        if key in config.lines or key == "models_dir":
+            mend = f"Make the folder, or correct `{key}` in {CONFIG_FILE}."
+            problems.append(Problem(CONFIG_FILE, config.lines.get(key), f"the folder `{folder}` does not exist", mend))
+        return
+    found: list[_Found] = []
+    for path in _stream_paths(top, frozenset(), problems, shown=folder):
+        place = PurePosixPath(path.relative_to(top).as_posix())
+        if not path.name.casefold().endswith(ending):
+            continue
+        file = (PurePosixPath(folder) / place).as_posix()
+        if not file.isascii() and _SURROGATE.search(file) is not None:
+            shown = file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            problems.append(Problem(shown, None, "the name of this file is not UTF-8", "Rename it."))
+        else:
+            found.append(_Found(place, file, path))
+    yield from sorted(found)
+
+
+def _stream_paths(folder: Path, above: frozenset[str], problems: list[Problem], *, shown: str) -> Iterator[Path]:
+    """Yield every file in and below a folder that is not hidden; links are followed, but not in circles."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as exc:
+        problems.append(Problem(shown, None, f"the folder cannot be read: {exc.strerror}"))
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        path = Path(entry.path)
+        if entry.is_dir():
+            yield from _stream_paths(path, above | {real}, problems, shown=f"{shown}/{entry.name}")
+        else:
+            yield path
+
+
+def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> SeedFile | None:
+    try:
+        content_hash = fingerprint_bytes(found.path.read_bytes())
+        return SeedFile(found.file, content_hash, cache.seed_columns(found.path, content_hash))
+    except WarehouseError as exc:
+        problems.append(Problem(found.file, None, exc.cause, exc.mend or "Write a CSV file with one header line."))
+    except OSError as exc:
+        problems.append(Problem(found.file, None, f"cannot be read: {exc.strerror}"))
+    return None
+
+
+def _text_of(found: _Found, problems: list[Problem]) -> str | None:
+    try:
+        return _read_text(found.path, found.file)
+    except ProjectError as exc:
+        problems.extend(exc.problems)
+        return None
+
+
+def _read_text(path: Path, file: str) -> str:
+    """Return a file's text, with line ends as LF: what a checkout on another system does to them counts for nothing."""
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ProjectError([Problem(file, None, f"cannot be read: {exc.strerror}")]) from exc
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        mend = "Save the file as UTF-8."
+        raise ProjectError([Problem(file, line, f"not UTF-8: byte {content[exc.start]:#04x}", mend)]) from exc
+    return text.replace("\r\n", "\n")
