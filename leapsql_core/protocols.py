@@ -1,4 +1,4 @@
-"""What the shell must offer to decisions and execution: the state store and, for it, the records of one fact each.
+"""What the shell must offer to decisions and execution: the state store and the warehouse, with the records they take.
 
 `StateReader` is what planning, definitions and sensors are given: it cannot write. `StateWriter` is what a run adds.
 """
@@ -6,15 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from leapsql_core.models import (
     CodeVersion,
+    Column,
+    ColumnSet,
     ColumnSource,
+    DataTest,
+    DataTestResult,
+    IncrementalConfig,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
+    ObservedRelation,
+    Relation,
     Run,
     RunStatus,
     Snapshot,
@@ -106,6 +115,9 @@ class StateReader(Protocol):
     def get_column_lineage(self, model_path: str) -> list[tuple[str, ColumnSource]]:
         """Return pairs of output column and a column it comes from, sorted; none for a path without lineage."""
 
+    def read_history(self) -> str | None:
+        """Return the id made with this state, which marks what it builds; ``None`` while there is no state."""
+
     def read_snapshot(self, environment: str) -> Snapshot:
         """Return all that decisions need of one environment, read in one transaction and few statements."""
 
@@ -195,3 +207,79 @@ class StateStore(StateReader, StateWriter, Protocol):
 
     def init_schema(self) -> None:
         """Bring the schema up to date, in numbered steps; `StateError` if the database is newer than the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What the warehouse itself keeps about one relation: who made it, in which environment, from what."""
+
+    relation: Relation
+    model_path: str
+    environment: str
+    model_run_id: str
+    content_hash: str
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersions:
+    """Row count of a relation, and its version on each column set asked for, in their order.
+
+    A version is ``None`` where values of a column cannot be compared exactly: it then counts as changed.
+    """
+
+    rows: int
+    versions: tuple[str | None, ...]
+
+
+class WarehouseTransaction(Protocol):
+    """One transaction: all of it is committed, or nothing. Every method raises `WarehouseError` when refused."""
+
+    def load_seed(self, relation: Relation, file: str, *, existing: str | None) -> int:
+        """Replace `relation` by the rows of a CSV file, typed by the engine; the number of rows."""
+
+    def replace_table(self, relation: Relation, query: str, *, existing: str | None) -> int:
+        """Replace `relation`, which is now a ``table``, a ``view`` or nothing, by a table; the number of rows."""
+
+    def replace_view(self, relation: Relation, query: str, *, existing: str | None) -> None:
+        """Replace `relation`, which is now a ``table``, a ``view`` or nothing, by a view."""
+
+    def apply_batch(self, relation: Relation, query: str, *, unique_key: Sequence[str], how: IncrementalConfig) -> int:
+        """Apply the rows of `query` to a table; the number of rows in the batch."""
+
+    def columns(self, relation: Relation) -> tuple[Column, ...]:
+        """Return the columns of a relation, in order."""
+
+    def run_test(self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int) -> DataTestResult:
+        """Run one test of a relation, with at most `sample` failing rows; `to` is the relation that it refers to."""
+
+    def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:
+        """Take the row count and the versions of column sets, in one scan; names that are not there are passed over."""
+
+    def greatest(self, relation: Relation, column: str) -> tuple[int, str | None]:
+        """Return the row count and the greatest value of a column as text."""
+
+    def mark(self, marker: Marker, *, kind: str) -> None:
+        """Write the marker of a ``table`` or ``view``, and the id of its model run as the relation's comment."""
+
+
+class Warehouse(Protocol):
+    """A database that models are built in. Every method raises `WarehouseError` when refused."""
+
+    def close(self) -> None:
+        """Let go of the database; closing twice is fine."""
+
+    def relations(self) -> Mapping[tuple[str, str], ObservedRelation]:
+        """Return every table and view by `Relation.key`."""
+
+    def markers(self) -> Mapping[tuple[str, str], Marker]:
+        """Return the markers by `Relation.key`; none in a database that was never built in."""
+
+    def prepare(self, schemas: Iterable[str]) -> None:
+        """Make schemas, and room for markers, where they are missing."""
+
+    def transaction(self) -> AbstractContextManager[WarehouseTransaction]:
+        """Begin a transaction, one per thread: committed when the block ends, rolled back when it raises."""
+
+    def interrupt(self) -> None:
+        """Make every statement that is running now fail, in all threads."""

@@ -1,0 +1,204 @@
+"""The tables of the state, as numbered migrations; a migration that was released is never edited again.
+
+Statuses, names and columns of the first six tables are relied on by people's own queries. In most SQLite clients
+foreign keys are off, so what must hold for every client is done by triggers; the foreign keys say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: ``PRAGMA application_id`` of every state database: the letters "Leap".
+APPLICATION_ID = 0x4C656170
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The step to one version of the schema; its statements run in one transaction, in order."""
+
+    version: int
+    statements: tuple[str, ...]
+
+
+_RUNS = (
+    """
+    CREATE TABLE environments (
+      name TEXT PRIMARY KEY,
+      commit_ref TEXT,
+      created_at DATETIME NOT NULL,
+      updated_at DATETIME NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE runs (
+      id TEXT PRIMARY KEY,
+      environment TEXT NOT NULL REFERENCES environments (name) ON DELETE CASCADE,
+      status TEXT NOT NULL CHECK (status IN ('running', 'completed', 'failed', 'cancelled')),
+      started_at DATETIME NOT NULL,
+      completed_at DATETIME,
+      error TEXT,
+      orchestrator_run_id TEXT
+    )
+    """,
+    "CREATE INDEX runs_by_start ON runs (started_at)",
+    "CREATE INDEX runs_by_environment ON runs (environment, started_at)",
+    """
+    CREATE TABLE models (
+      id TEXT PRIMARY KEY,
+      path TEXT NOT NULL UNIQUE,
+      name TEXT NOT NULL,
+      materialized TEXT NOT NULL,
+      content_hash TEXT NOT NULL,
+      owner TEXT,
+      schema_name TEXT,
+      tags TEXT /* JSON array */,
+      created_at DATETIME,
+      updated_at DATETIME
+    )
+    """,
+    # `sequence` numbers model runs as they are recorded. A rowid would not do: VACUUM may change it, and it is given
+    # out again after the last rows were deleted, while a current trace has to stay comparable with what comes later.
+    """
+    CREATE TABLE model_runs (
+      id TEXT PRIMARY KEY,
+      run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+      model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+      status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'success', 'failed', 'skipped')),
+      rows_affected INTEGER,
+      started_at DATETIME,
+      completed_at DATETIME,
+      execution_ms INTEGER,
+      error TEXT,
+      content_hash TEXT,
+      data_version TEXT,
+      reason TEXT,
+      detail TEXT,
+      render_ms INTEGER,
+      sequence INTEGER UNIQUE
+    )
+    """,
+    "CREATE INDEX model_runs_by_run ON model_runs (run_id, sequence)",
+    "CREATE INDEX model_runs_by_model ON model_runs (model_id, sequence)",
+    "CREATE INDEX model_runs_failed ON model_runs (model_id, sequence) WHERE status = 'failed'",
+    """
+    CREATE TABLE dependencies (
+      model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+      parent_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+      PRIMARY KEY (model_id, parent_id)
+    )
+    """,
+    "CREATE INDEX dependencies_by_parent ON dependencies (parent_id)",
+    """
+    CREATE TABLE column_lineage (
+      model_path TEXT NOT NULL,
+      column_name TEXT NOT NULL,
+      source_table TEXT NOT NULL,
+      source_column TEXT NOT NULL,
+      PRIMARY KEY (model_path, column_name, source_table, source_column)
+    )
+    """,
+    "CREATE INDEX column_lineage_by_source ON column_lineage (source_table, source_column)",
+)
+
+_TRACES = (
+    """
+    CREATE TABLE code_versions (
+      content_hash TEXT PRIMARY KEY,
+      rendered_sql TEXT NOT NULL,
+      rendered_incremental_sql TEXT,
+      config TEXT NOT NULL /* JSON object */
+    )
+    """,
+    "CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL)",
+    # A trace outlives its model run while it is current, so nothing here refers to model_runs.
+    """
+    CREATE TABLE traces (
+      model_run_id TEXT PRIMARY KEY,
+      sequence INTEGER NOT NULL UNIQUE /* that of its model run */,
+      environment TEXT NOT NULL REFERENCES environments (name) ON DELETE CASCADE,
+      model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+      materialized TEXT NOT NULL,
+      relation TEXT NOT NULL,
+      content_hash TEXT NOT NULL,
+      code_version TEXT NOT NULL,
+      query_hash TEXT NOT NULL,
+      incremental_query_hash TEXT,
+      data_version TEXT,
+      columns TEXT NOT NULL /* JSON array of [name, type] */,
+      tests_hash TEXT NOT NULL,
+      built_at DATETIME NOT NULL
+    )
+    """,
+    "CREATE INDEX traces_by_model ON traces (environment, model_id, sequence)",
+    """
+    CREATE TABLE trace_inputs (
+      model_run_id TEXT NOT NULL REFERENCES traces (model_run_id) ON DELETE CASCADE,
+      position INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      relation TEXT NOT NULL,
+      columns TEXT /* JSON array; NULL for all columns in their order */,
+      data_version TEXT,
+      PRIMARY KEY (model_run_id, position)
+    )
+    """,
+    """
+    CREATE TABLE data_versions (
+      model_run_id TEXT NOT NULL REFERENCES traces (model_run_id) ON DELETE CASCADE,
+      column_set TEXT NOT NULL,
+      data_version TEXT NOT NULL,
+      PRIMARY KEY (model_run_id, column_set)
+    )
+    """,
+    """
+    CREATE TABLE current_traces (
+      environment TEXT NOT NULL REFERENCES environments (name) ON DELETE CASCADE,
+      model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+      model_run_id TEXT NOT NULL UNIQUE REFERENCES traces (model_run_id) ON DELETE CASCADE,
+      PRIMARY KEY (environment, model_id)
+    )
+    """,
+    # Which history a warehouse's relations belong to: random, so that no two states share it.
+    "CREATE TABLE history (id TEXT PRIMARY KEY)",
+    "INSERT INTO history (id) VALUES (lower(hex(randomblob(16))))",
+)
+
+_DELETIONS = (
+    """
+    CREATE TRIGGER run_takes_its_model_runs AFTER DELETE ON runs BEGIN
+      DELETE FROM model_runs WHERE run_id = OLD.id;
+    END
+    """,
+    """
+    CREATE TRIGGER model_run_takes_its_trace_unless_current AFTER DELETE ON model_runs BEGIN
+      DELETE FROM traces WHERE model_run_id = OLD.id
+        AND NOT EXISTS (SELECT 1 FROM current_traces WHERE model_run_id = OLD.id);
+    END
+    """,
+    """
+    CREATE TRIGGER replaced_trace_goes_unless_its_run_lives AFTER UPDATE OF model_run_id ON current_traces BEGIN
+      DELETE FROM traces WHERE model_run_id = OLD.model_run_id
+        AND OLD.model_run_id <> NEW.model_run_id
+        AND NOT EXISTS (SELECT 1 FROM model_runs WHERE id = OLD.model_run_id);
+    END
+    """,
+    """
+    CREATE TRIGGER forgotten_trace_goes_unless_its_run_lives AFTER DELETE ON current_traces BEGIN
+      DELETE FROM traces WHERE model_run_id = OLD.model_run_id
+        AND NOT EXISTS (SELECT 1 FROM model_runs WHERE id = OLD.model_run_id);
+    END
+    """,
+    """
+    CREATE TRIGGER trace_takes_what_it_read AFTER DELETE ON traces BEGIN
+      DELETE FROM trace_inputs WHERE model_run_id = OLD.model_run_id;
+      DELETE FROM data_versions WHERE model_run_id = OLD.model_run_id;
+    END
+    """,
+    """
+    CREATE TRIGGER environment_takes_its_runs_and_traces AFTER DELETE ON environments BEGIN
+      DELETE FROM current_traces WHERE environment = OLD.name;
+      DELETE FROM runs WHERE environment = OLD.name;
+    END
+    """,
+)
+
+MIGRATIONS = (Migration(1, _RUNS + _TRACES + _DELETIONS),)

@@ -1,0 +1,266 @@
+"""A state store in dictionaries: the fake to plan and execute against in tests."""
+
+# ruff: noqa: D102 - what each method promises is said once, in leapsql_core.protocols, and inherited from there.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from leapsql_core.models import (
+    CodeVersion,
+    ColumnSource,
+    ModelRegistration,
+    ModelRun,
+    ModelRunStatus,
+    Run,
+    RunStatus,
+    StoredEnvironment,
+    StoredModel,
+)
+from leapsql_core.protocols import Build, ModelFacts, NewModelRun, StateStore
+from leapsql_core.state import refusals
+from leapsql_core.state.notation import in_utc, printable, write_config
+from leapsql_core.testing.reading import InMemoryReading
+from leapsql_core.testing.tables import Tables
+
+
+class InMemoryStateStore(InMemoryReading, StateStore):
+    """A `StateStore` that ends with its process and is used from one thread at a time.
+
+    Like the one in SQLite it has to be opened and given a schema; closing it and opening it again loses nothing.
+    `clock` returns aware times; `new_id` returns texts that never repeat.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        new_id: Callable[[], str] = lambda: str(uuid4()),
+    ) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._open = False
+        self._kept: Tables | None = None
+        self._recorded = 0
+
+    def open(self) -> None:
+        self._open = True
+
+    def close(self) -> None:
+        self._open = False
+
+    def init_schema(self) -> None:
+        if not self._open:
+            raise refusals.not_open("in memory")
+        if self._kept is None:
+            self._kept = Tables()
+
+    @property
+    def _tables(self) -> Tables:
+        if not self._open:
+            raise refusals.not_open("in memory")
+        if self._kept is None:
+            raise refusals.no_schema("in memory")
+        return self._kept
+
+    def _now(self) -> datetime:
+        return in_utc(self._clock())
+
+    # --------------------------------------------------------------------------------------------------------- runs
+
+    def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
+        tables, run_id, now = self._tables, self._new_id(), self._now()
+        tables.environments.setdefault(environment, StoredEnvironment(environment, None, now, now))
+        run = Run(run_id, environment, "running", started_at=now, orchestrator_run_id=orchestrator_run_id)
+        tables.runs[run_id] = run
+        return run
+
+    def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
+        run = self.get_run(run_id)
+        refusals.check_run_end(run, status)
+        run = replace(run, status=status, completed_at=self._now(), error=printable(error))
+        self._tables.runs[run_id] = run
+        return run
+
+    def delete_run(self, run_id: str) -> None:
+        refusals.check_run_deletable(self.get_run(run_id))
+        self._tables.forget_run(run_id)
+
+    def record_model_run(self, run_id: str, model_id: str, status: ModelRunStatus = "pending") -> ModelRun:
+        run, model = self.get_run(run_id), self.get_model_by_id(model_id)
+        new = NewModelRun(model.id, status, content_hash=model.content_hash)
+        [model_run_id] = self.record_model_runs(run.id, [new])
+        return self._tables.model_runs[model_run_id]
+
+    def record_model_runs(self, run_id: str, model_runs: Sequence[NewModelRun]) -> list[str]:
+        refusals.check_run_open(self.get_run(run_id))
+        for new in model_runs:
+            self.get_model_by_id(new.model_id)
+        for new in model_runs:
+            refusals.check_status(new.status)
+        now = self._now()
+        recorded = [
+            ModelRun(
+                id=self._new_id(),
+                run_id=run_id,
+                model_id=new.model_id,
+                status=new.status,
+                started_at=now if new.status == "running" else None,
+                completed_at=now if new.status not in ("pending", "running") else None,
+                content_hash=new.content_hash,
+                reason=new.reason,
+                detail=printable(new.detail),
+            )
+            for new in model_runs
+        ]
+        for model_run in recorded:
+            self._recorded += 1
+            self._tables.sequence[model_run.id] = self._recorded
+            self._tables.model_runs[model_run.id] = model_run
+        return [model_run.id for model_run in recorded]
+
+    def update_model_run(
+        self,
+        model_run_id: str,
+        status: ModelRunStatus,
+        *,
+        rows_affected: int | None = None,
+        execution_ms: int | None = None,
+        error: str | None = None,
+        reason: str | None = None,
+        detail: str | None = None,
+    ) -> ModelRun:
+        before = self._get_model_run(model_run_id)
+        refusals.check_transition(before, status)
+        given = {
+            "started_at" if status == "running" else "completed_at": self._now(),
+            "rows_affected": rows_affected,
+            "execution_ms": execution_ms,
+            "error": printable(error),
+            "reason": reason,
+            "detail": printable(detail),
+        }
+        said = {name: value for name, value in given.items() if value is not None}
+        after = ModelRun(**{**asdict(before), **said, "status": status})
+        self._tables.model_runs[model_run_id] = after
+        return after
+
+    def _get_model_run(self, model_run_id: str) -> ModelRun:
+        model_run = self._tables.model_runs.get(model_run_id)
+        if model_run is None:
+            raise refusals.unknown_model_run(model_run_id)
+        return model_run
+
+    # ------------------------------------------------------------------------------------------------------- models
+
+    def register_model(self, registration: ModelRegistration) -> StoredModel:
+        tables, now = self._tables, self._now()
+        known_id = tables.model_ids.get(registration.path)
+        if known_id is None:
+            model = StoredModel(id=self._new_id(), **asdict(registration), created_at=now, updated_at=now)
+        else:
+            model = replace(tables.models[known_id], **asdict(registration))
+            if model != tables.models[known_id]:
+                model = replace(model, updated_at=now)
+        tables.models[model.id] = model
+        tables.model_ids[model.path] = model.id
+        return model
+
+    def register_models(self, facts: Sequence[ModelFacts]) -> dict[str, str]:
+        refusals.check_facts(facts, self._tables.model_ids)
+        written = {fact.registration.path: self.register_model(fact.registration).id for fact in facts}
+        ids = self._tables.model_ids
+        for fact in facts:
+            self.set_dependencies(ids[fact.registration.path], [ids[parent] for parent in fact.parents])
+            self.set_column_lineage(fact.registration.path, fact.lineage)
+        return written
+
+    def update_model_hash(self, model_id: str, content_hash: str) -> None:
+        model = self.get_model_by_id(model_id)
+        if model.content_hash != content_hash:
+            self._tables.models[model_id] = replace(model, content_hash=content_hash, updated_at=self._now())
+
+    def set_dependencies(self, model_id: str, parent_ids: Iterable[str]) -> None:
+        parents = tuple(parent_ids)
+        refusals.check_parents(model_id, parents, self._tables.models)
+        self._tables.dependencies[model_id] = frozenset(parents)
+
+    def set_column_lineage(self, model_path: str, lineage: Iterable[tuple[str, ColumnSource]]) -> None:
+        self._tables.lineage[model_path] = frozenset(lineage)
+
+    # ------------------------------------------------------------------------------------------------------- traces
+
+    def record_build(self, build: Build) -> None:
+        tables, trace, code = self._tables, build.trace, build.code
+        before = self._get_model_run(trace.model_run_id)
+        refusals.check_transition(before, "success")
+        environment = tables.runs[before.run_id].environment
+        refusals.check_build(build, model_path=tables.models[before.model_id].path, environment=environment)
+        config = json.loads(write_config(code.content_hash, code.config))
+        trace = replace(trace, built_at=in_utc(trace.built_at))
+        tables.model_runs[before.id] = replace(
+            before,
+            status="success",
+            completed_at=self._now(),
+            rows_affected=before.rows_affected if build.rows_affected is None else build.rows_affected,
+            execution_ms=before.execution_ms if build.execution_ms is None else build.execution_ms,
+            render_ms=build.render_ms,
+            content_hash=trace.content_hash,
+            data_version=trace.data_version,
+        )
+        tables.traces[before.id] = trace
+        tables.data_versions[before.id] = dict(build.data_versions)
+        replaced = tables.current.get((environment, before.model_id), before.id)
+        tables.current[environment, before.model_id] = before.id
+        tables.drop_loose_traces([replaced])
+        kept = CodeVersion(code.content_hash, code.rendered_sql, code.rendered_incremental_sql, config)
+        tables.code_versions.setdefault(code.content_hash, kept)
+        for hash_, text in build.texts.items():
+            tables.texts.setdefault(hash_, text)
+
+    def record_data_versions(self, model_run_id: str, data_versions: Mapping[str, str]) -> None:
+        self._check_trace(model_run_id)
+        self._tables.data_versions[model_run_id].update(data_versions)
+
+    def record_tests(self, model_run_id: str, tests_hash: str) -> None:
+        self._check_trace(model_run_id)
+        traces = self._tables.traces
+        traces[model_run_id] = replace(traces[model_run_id], tests_hash=tests_hash)
+
+    def _check_trace(self, model_run_id: str) -> None:
+        if model_run_id not in self._tables.traces:
+            raise refusals.unknown_trace(model_run_id)
+
+    # ------------------------------------------------------------------------------------------------- environments
+
+    def create_environment(self, name: str, *, commit_ref: str | None = None) -> StoredEnvironment:
+        if name in self._tables.environments:
+            raise refusals.environment_exists(name)
+        now = self._now()
+        environment = StoredEnvironment(name, commit_ref, now, now)
+        self._tables.environments[name] = environment
+        return environment
+
+    def set_environment_commit(self, name: str, commit_ref: str | None) -> StoredEnvironment:
+        environment = replace(self.get_environment(name), commit_ref=commit_ref, updated_at=self._now())
+        self._tables.environments[name] = environment
+        return environment
+
+    def delete_environment(self, name: str) -> None:
+        self.get_environment(name)
+        tables = self._tables
+        runs = [run for run in tables.runs.values() if run.environment == name]
+        for run in runs:
+            if run.status == "running":
+                raise refusals.environment_runs(name, run.id)
+        del tables.environments[name]
+        forgotten = {key: id_ for key, id_ in tables.current.items() if key[0] == name}
+        for key in forgotten:
+            del tables.current[key]
+        for run in runs:
+            tables.forget_run(run.id)
+        tables.drop_loose_traces(forgotten.values())
