@@ -1,0 +1,1 @@
+"""The databases that models are built in, one package each."""

@@ -1,0 +1,1 @@
+"""DuckDB: its connection, its transactions, and its own parser."""

@@ -1,0 +1,97 @@
+"""Tests of a relation's rows, as SQL that selects what fails them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from leapsql_core.errors import WarehouseError
+from leapsql_core.models import Column, DataTest, Relation
+from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.warehouses.duckdb.columns import bare_type
+
+_INTEGERS = frozenset(
+    {
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "BIGNUM"),
+        *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FailingRows:
+    """A query for what fails a test, with its parameters; one row for each failure."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+def failing_rows(relation: Relation, test: DataTest, columns: tuple[Column, ...], to: Relation | None) -> FailingRows:
+    """Return the query for what fails `test` in `relation`, which has `columns`.
+
+    NULL passes every test but ``not_null``, as it passes SQL's own constraints.
+
+    Raises:
+        WarehouseError: the test names a column that is not there.
+    """
+    types = {column.name.casefold(): column for column in columns}
+    kept = f"({test.where}\n)" if test.where else "true"
+    if test.kind == "expression":
+        return FailingRows(f"SELECT * FROM {relation.sql} WHERE {kept} AND NOT ({test.expression}\n)")
+    found = [_column(name, types, relation, test) for name in test.columns]
+    quoted = [quote_identifier(column.name) for column in found]
+    filled = " AND ".join(f"{name} IS NOT NULL" for name in quoted)
+    if test.kind == "not_null":
+        return FailingRows(f"SELECT * FROM {relation.sql} WHERE {kept} AND {quoted[0]} IS NULL")
+    if test.kind == "unique":
+        keys = ", ".join(quoted)
+        return FailingRows(
+            f"SELECT {keys}, count(*) AS times FROM {relation.sql} WHERE {kept} AND {filled}"
+            f" GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys}"
+        )
+    if test.kind == "accepted_values":
+        accepted = [text for value in test.values if (text := _as_text(value, bare_type(found[0]))) is not None]
+        # A value that the column's type cannot hold is equal to none of its values.
+        equal = " OR ".join(f"coalesce({quoted[0]} = TRY_CAST(? AS {bare_type(found[0])}), false)" for _ in accepted)
+        return FailingRows(
+            f"SELECT {quoted[0]}, count(*) AS times FROM {relation.sql}"
+            f" WHERE {kept} AND {filled} AND NOT ({equal or 'false'}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}",
+            tuple(accepted),
+        )
+    assert to is not None, "a relationships test is given the relation it refers to"
+    there = f"SELECT 1 FROM {to.sql} AS there WHERE there.{quote_identifier(test.field or '')} = here.{quoted[0]}"
+    return FailingRows(
+        f"SELECT {quoted[0]}, count(*) AS times FROM (SELECT * FROM {relation.sql} WHERE {kept} AND {filled}) AS here"
+        f" WHERE NOT EXISTS ({there}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}"
+    )
+
+
+def _as_text(value: Any, kind: str) -> str | None:
+    """Return an accepted value as text, ``None`` if a cast to the column's type would round it to another value."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    scale = _scale_of(kind)
+    if scale is None:
+        return text
+    try:
+        scaled = Fraction(text) * 10**scale
+    except ValueError:
+        return text
+    return text if scaled.denominator == 1 else None
+
+
+def _scale_of(kind: str) -> int | None:
+    """Return how many decimals an exact numeric type keeps, ``None`` for any other type."""
+    if kind.startswith("DECIMAL("):
+        return int(kind[8:-1].split(",")[1])
+    return 0 if kind in _INTEGERS else None
+
+
+def _column(name: str, types: Mapping[str, Column], relation: Relation, test: DataTest) -> Column:
+    column = types.get(name.casefold())
+    if column is None:
+        known = [other.name for other in types.values()]
+        hint = did_you_mean(name, known, otherwise=f"It has: {', '.join(known)}.")
+        raise WarehouseError(f"test {test.label}: {relation} has no column `{name}`", mend=hint)
+    return column

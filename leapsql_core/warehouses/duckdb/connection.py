@@ -1,0 +1,130 @@
+"""Connections to a DuckDB file: opening, waiting for whoever holds it, errors in plain words."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from leapsql_core.errors import WarehouseError
+from leapsql_core.models import Target
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+#: How DuckDB says that another process holds the file: on Linux and macOS it names it, on Windows it may.
+_HELD = re.compile(r"Could not set lock on file|being used by another process|File is already open in")
+_HOLDER = re.compile(r"(?:lock is held in|already open in)\s+(?P<program>.+?) \(PID (?P<pid>\d+)\)", re.DOTALL)
+_HELD_HERE = re.compile(r"same database file with a different configuration")
+_LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
+_RESERVED_CATALOGS = frozenset({"main", "temp", "system"})
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long to wait for a database that another process holds, in seconds, and whom to tell."""
+
+    seconds: float = 0.0
+    tell: Callable[[str], None] | None = None
+    pause: float = 0.1
+
+
+def database_path(target: Target, root: Path) -> str:
+    """Return the database of `target` as an absolute path, or ``:memory:``."""
+    return target.database if target.database == ":memory:" else str(root / Path(target.database).expanduser())
+
+
+def catalog_of(database: str) -> str:
+    """Return the name that DuckDB gives to the catalog of a database file.
+
+    >>> catalog_of("/data/flights.v2.duckdb"), catalog_of(":memory:"), catalog_of("main.db")
+    ('flights', 'memory', 'main_db')
+    """
+    if database == ":memory:":
+        return "memory"
+    stem = PurePath(database).name.partition("?")[0].lstrip(".").partition(".")[0]
+    return f"{stem}_db" if stem.casefold() in _RESERVED_CATALOGS else stem
+
+
+def connect(
+    database: str, *, read_only: bool, waiting: Waiting, config: Mapping[str, Any] | None = None
+) -> DuckDBPyConnection:
+    """Open `database`, making its folder if need be.
+
+    `config` goes to DuckDB as it is: within one process all connections to a file must be opened with the same.
+
+    Raises:
+        WarehouseError: no such folder can be made, no DuckDB file, or still held when the waiting is over.
+    """
+    import duckdb
+
+    if database != ":memory:" and not read_only:
+        try:
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            cause = f"the folder of the warehouse cannot be made: {exc.strerror}: {Path(database).parent}"
+            raise WarehouseError(cause, mend="Correct `target.database` in leapsql.yaml.") from exc
+    ends = time.monotonic() + waiting.seconds
+    told = False
+    while True:
+        try:
+            return duckdb.connect(database, read_only=read_only, config=dict(config or {}))
+        except duckdb.Error as exc:
+            holder = _holder(str(exc))
+            if holder is None:
+                raise WarehouseError(
+                    f"the warehouse {database} cannot be opened: {first_line(exc)}",
+                    mend="Correct `target.database` in leapsql.yaml, or the rights on that file.",
+                ) from exc
+            if time.monotonic() >= ends:
+                raise WarehouseError(
+                    f"the warehouse {database} is in use by {holder}",
+                    mend="DuckDB lets one process write at a time: wait until it is done, or close it.",
+                    in_use=True,
+                ) from exc
+        if waiting.tell is not None and not told:
+            waiting.tell(f"waiting for {holder}, which holds {database}")
+            told = True
+        time.sleep(waiting.pause)
+
+
+def _holder(said: str) -> str | None:
+    """Return who holds a database, from DuckDB's words; ``None`` if nobody does."""
+    named = _HOLDER.search(said)
+    if named is not None:
+        return f"{named['program'].strip()} (process {named['pid']})"
+    if _HELD_HERE.search(said):
+        return "this process, which opened it with other options"
+    return "another process" if _HELD.search(said) else None
+
+
+@contextmanager
+def refusals(doing: str = "", *, query_from: int | None = None) -> Iterator[None]:
+    """Turn DuckDB's errors into `WarehouseError`.
+
+    Where the user's query begins at line `query_from` of the statement, the error carries the query's line.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as exc:
+        named = _LINE.search(str(exc))
+        line = int(named[1]) - query_from + 1 if named and query_from is not None else 0
+        cause = first_line(exc)
+        raise WarehouseError(f"{doing}: {cause}" if doing else cause, line=line if line > 0 else None) from exc
+    except RuntimeError as exc:
+        # What DuckDB makes of a signal that comes while it works in the main thread; Python's own exception is gone.
+        if str(exc) == "Query interrupted":
+            raise KeyboardInterrupt from exc
+        raise
+
+
+def first_line(exc: Exception) -> str:
+    """Return what an error of DuckDB says, without the excerpt of the statement below it."""
+    said = str(exc).split("\n\nLINE ")[0].strip()
+    return " ".join(line.strip() for line in said.splitlines() if line.strip())

@@ -1,0 +1,178 @@
+"""One DuckDB transaction: building a relation, testing it, taking its versions, marking it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from leapsql_core.models import (
+    Column,
+    ColumnSet,
+    DataTest,
+    DataTestResult,
+    IncrementalConfig,
+    Relation,
+)
+from leapsql_core.names import quote_identifier
+from leapsql_core.planning import IN_ORDER
+from leapsql_core.protocols import DataVersions, Marker
+from leapsql_core.warehouses.duckdb.batches import apply_batch
+from leapsql_core.warehouses.duckdb.checking import failing_rows
+from leapsql_core.warehouses.duckdb.columns import describe, plan_of
+from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hash_terms, version_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MARKERS = Relation("_leapsql", "relations")
+_batch_numbers = itertools.count()
+_GLOB = re.compile(r"[*?\[]")
+
+
+class DuckDBTransaction:
+    """The statements of one transaction, over a cursor that has begun it."""
+
+    def __init__(self, cursor: DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def load_seed(self, relation: Relation, file: str, *, existing: str | None) -> int:
+        """Replace `relation` by the rows of a CSV file; types are sniffed from the whole file."""
+        self._drop_other_kind(relation, existing, wanted="table")
+        with refusals("the seed cannot be loaded"):
+            made = self._cursor.execute(
+                f"CREATE OR REPLACE TABLE {relation.sql} AS SELECT * FROM read_csv(?, sample_size = -1)",
+                [_GLOB.sub(r"[\g<0>]", file)],
+            ).fetchone()
+        return _count(made)
+
+    def replace_table(self, relation: Relation, query: str, *, existing: str | None) -> int:
+        """Replace `relation` by a table of the rows of `query`."""
+        self._drop_other_kind(relation, existing, wanted="table")
+        with refusals(query_from=2):
+            made = self._cursor.execute(f"CREATE OR REPLACE TABLE {relation.sql} AS\n{query}\n").fetchone()
+        return _count(made)
+
+    def replace_view(self, relation: Relation, query: str, *, existing: str | None) -> None:
+        """Replace `relation` by a view of `query`."""
+        self._drop_other_kind(relation, existing, wanted="view")
+        with refusals(query_from=2):
+            self._cursor.execute(f"CREATE OR REPLACE VIEW {relation.sql} AS\n{query}\n")
+
+    def _drop_other_kind(self, relation: Relation, existing: str | None, *, wanted: str) -> None:
+        """Drop a view where a table is wanted, or the reverse: DuckDB does not replace one by the other."""
+        if existing is not None and existing != wanted:
+            with refusals(f"the {existing} {relation} cannot be replaced by a {wanted}"):
+                self._cursor.execute(f"DROP {'VIEW' if existing == 'view' else 'TABLE'} {relation.sql}")
+
+    def apply_batch(self, relation: Relation, query: str, *, unique_key: Sequence[str], how: IncrementalConfig) -> int:
+        """Apply the rows of `query` to the table `relation`."""
+        batch = Relation("main", f"leapsql_batch_{next(_batch_numbers)}", catalog="temp")
+        with refusals(query_from=2):
+            made = self._cursor.execute(f"CREATE TEMP TABLE {batch.sql} AS\n{query}\n").fetchone()
+        apply_batch(self._cursor, batch, relation, unique_key=unique_key, how=how)
+        with refusals():
+            self._cursor.execute(f"DROP TABLE {batch.sql}")
+        return _count(made)
+
+    def columns(self, relation: Relation) -> tuple[Column, ...]:
+        """Return names and types of the columns, in order; a type tells its collation."""
+        return describe(self._cursor, relation)
+
+    def run_test(self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int) -> DataTestResult:
+        """Run one test; a failing one shows at most `sample` failures."""
+        failing = failing_rows(relation, test, self.columns(relation), to)
+        with refusals(f"test {test.label} cannot run"):
+            counted = self._cursor.execute(f"SELECT count(*) FROM ({failing.sql})", failing.parameters).fetchone()
+            failures = _count(counted)
+            if failures == 0:
+                return DataTestResult(test, 0)
+            # As text, for Python has no form for some of DuckDB's values.
+            shown = self._cursor.execute(
+                f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(sample)}", failing.parameters
+            )
+            names = tuple(column[0] for column in shown.description or ())
+            rows = tuple(tuple("NULL" if v is None else str(v) for v in row) for row in shown.fetchall())
+        return DataTestResult(test, failures, names, rows)
+
+    def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:
+        """Take the row count and the version of every column set in one scan.
+
+        A set with `IN_ORDER` in it covers the order of the rows too, which only tables have.
+        """
+        columns = self.columns(relation)
+        chosen = [chosen_columns(columns, column_set) for column_set in column_sets]
+        ordered = [IN_ORDER in (column_set or ()) for column_set in column_sets]
+        shows_order = any(ordered) and self._shows_order(relation, columns)
+        terms = [hash_terms(some, self._read_type) for some in chosen]
+        sums: list[str | None] = []
+        for some, in_order in zip(terms, ordered, strict=True):
+            if some is None or (in_order and not shows_order):
+                sums.append(None)
+            else:
+                sums.append(hash_sum([*some, "rowid"] if in_order else some))
+        scanned = ", ".join(["count(*)", *(expression for expression in sums if expression is not None)])
+        with refusals(f"the version of {relation} cannot be taken"):
+            row = self._cursor.execute(f"SELECT {scanned} FROM {relation.sql}").fetchone()
+        rows, *found = row or (0,)
+        hashes = iter(found)
+        versions = tuple(
+            None if expression is None else version_of(some, rows=rows, hashes=next(hashes), ordered=in_order)
+            for some, expression, in_order in zip(chosen, sums, ordered, strict=True)
+        )
+        return DataVersions(rows, versions)
+
+    def _read_type(self, kind: str) -> Any:
+        import duckdb
+
+        # Beside the transaction, which a type that cannot be read would abort.
+        with self._cursor.cursor() as beside:
+            try:
+                return beside.sqltype(kind)
+            except duckdb.Error:
+                # A type of an extension, for example: it counts as one that cannot be compared.
+                return None
+
+    def _shows_order(self, relation: Relation, columns: Sequence[Column]) -> bool:
+        """Tell whether ``rowid`` means the places of the rows: so it does in tables, unless a column bears the name."""
+        if any(column.name.casefold() == "rowid" for column in columns):
+            return False
+        with refusals(f"{relation} cannot be read"):
+            return plan_of(self._cursor, f"SELECT rowid FROM {relation.sql}") is not None
+
+    def greatest(self, relation: Relation, column: str) -> tuple[int, str | None]:
+        """Return the row count and the greatest value of `column` as text."""
+        with refusals(f"the version of {relation} cannot be taken"):
+            row = self._cursor.execute(
+                f"SELECT count(*), max({quote_identifier(column)})::VARCHAR FROM {relation.sql}"
+            ).fetchone()
+        return (0, None) if row is None else (row[0], row[1])
+
+    def mark(self, marker: Marker, *, kind: str) -> None:
+        """Write the marker of a relation and the relation's comment."""
+        relation = marker.relation
+        with refusals(f"{relation} cannot be marked"):
+            comment = marker.model_run_id.replace("'", "''")
+            self._cursor.execute(f"COMMENT ON {'VIEW' if kind == 'view' else 'TABLE'} {relation.sql} IS '{comment}'")
+            self._cursor.execute(
+                f"DELETE FROM {MARKERS.sql} WHERE lower(schema_name) = lower(?) AND lower(relation_name) = lower(?)",
+                [relation.schema, relation.name],
+            )
+            self._cursor.execute(
+                f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    relation.schema,
+                    relation.name,
+                    marker.model_path,
+                    marker.environment,
+                    marker.model_run_id,
+                    marker.content_hash,
+                    marker.built_at,
+                ],
+            )
+
+
+def _count(row: tuple[int, ...] | None) -> int:
+    return 0 if row is None else int(row[0])

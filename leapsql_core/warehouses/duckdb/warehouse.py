@@ -1,0 +1,145 @@
+"""DuckDB as a warehouse: one database, a cursor for each thread that builds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from leapsql_core.models import ObservedRelation, Relation
+from leapsql_core.names import quote_identifier
+from leapsql_core.protocols import Marker
+from leapsql_core.warehouses.duckdb.connection import Waiting, connect, refusals
+from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
+from leapsql_core.warehouses.duckdb.transaction import MARKERS, DuckDBTransaction
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MARKER_COLUMNS = (
+    "schema_name VARCHAR NOT NULL, relation_name VARCHAR NOT NULL, model_path VARCHAR NOT NULL,"
+    " environment VARCHAR NOT NULL, model_run_id VARCHAR NOT NULL, content_hash VARCHAR NOT NULL,"
+    " built_at TIMESTAMP WITH TIME ZONE NOT NULL"
+)
+
+
+class DuckDBWarehouse:
+    """One open database. Its methods may be called from several threads."""
+
+    def __init__(self, connection: DuckDBPyConnection, settings: Mapping[str, Setting]) -> None:
+        """Take `connection` over: it is closed with the warehouse."""
+        self._connection = connection
+        self._settings = dict(settings)
+        self._lock = threading.Lock()
+        self._idle: list[DuckDBPyConnection] = []
+        self._busy: set[DuckDBPyConnection] = set()
+
+    @classmethod
+    def open(
+        cls,
+        database: str,
+        settings: Mapping[str, Setting],
+        *,
+        read_only: bool,
+        waiting: Waiting,
+        config: Mapping[str, Any] | None = None,
+    ) -> DuckDBWarehouse:
+        """Open `database`; see `open_warehouse`."""
+        connection = connect(database, read_only=read_only, waiting=waiting, config=config)
+        try:
+            apply_settings(connection, settings)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, settings)
+
+    def close(self) -> None:
+        """Close every cursor and the connection."""
+        with self._lock:
+            cursors, self._idle = self._idle, []
+        for cursor in cursors:
+            cursor.close()
+        self._connection.close()
+
+    def relations(self) -> Mapping[tuple[str, str], ObservedRelation]:
+        """Return every table and view of the database."""
+        here = "WHERE database_name = current_database() AND NOT internal"
+        with self._cursor() as cursor, refusals("the warehouse cannot be looked at"):
+            rows = cursor.execute(
+                f"SELECT schema_name, table_name, 'table', comment FROM duckdb_tables() {here}"
+                f" UNION ALL SELECT schema_name, view_name, 'view', comment FROM duckdb_views() {here}"
+            ).fetchall()
+        return {Relation(schema, name).key: ObservedRelation(kind, comment) for schema, name, kind, comment in rows}
+
+    def markers(self) -> Mapping[tuple[str, str], Marker]:
+        """Return every marker; none if the database has no room for them yet."""
+        with self._cursor() as cursor, refusals("the markers cannot be read"):
+            known = cursor.execute(
+                "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database()"
+                " AND schema_name = ? AND table_name = ?",
+                [MARKERS.schema, MARKERS.name],
+            ).fetchone()
+            # A moment as a number: to make an aware datetime, older versions of DuckDB ask for one more library.
+            query = f"SELECT * REPLACE (epoch_us(built_at) AS built_at) FROM {MARKERS.sql}"
+            rows = cursor.execute(query).fetchall() if known else []
+        found = [Marker(Relation(schema, name), *rest, built_at=_moment(us)) for schema, name, *rest, us in rows]
+        return {marker.relation.key: marker for marker in found}
+
+    def prepare(self, schemas: Iterable[str]) -> None:
+        """Make what is missing, one after the other: two transactions that make one schema would conflict."""
+        with self._cursor() as cursor, refusals("schemas cannot be made"):
+            for schema in sorted({MARKERS.schema, *schemas}):
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema)}")
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS {MARKERS.sql} ({_MARKER_COLUMNS})")
+
+    @contextmanager
+    def transaction(self) -> Iterator[DuckDBTransaction]:
+        """Begin a transaction on a cursor of its own; commit at the end, roll back when the block raises."""
+        with self._cursor() as cursor:
+            with refusals():
+                cursor.execute("BEGIN TRANSACTION")
+            yield DuckDBTransaction(cursor)
+            self._let_through(cursor)
+            with refusals("the transaction cannot be committed"):
+                cursor.execute("COMMIT")
+
+    def interrupt(self) -> None:
+        """Make what runs now fail; what is being committed or rolled back is let through."""
+        with self._lock:
+            for cursor in self._busy:
+                cursor.interrupt()
+
+    def _let_through(self, cursor: DuckDBPyConnection) -> None:
+        with self._lock:
+            self._busy.discard(cursor)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[DuckDBPyConnection]:
+        """Lend a cursor; one that something failed on is closed, which rolls its transaction back."""
+        cursor = self._take()
+        try:
+            yield cursor
+        except BaseException:
+            self._let_through(cursor)
+            cursor.close()
+            raise
+        with self._lock:
+            self._busy.discard(cursor)
+            self._idle.append(cursor)
+
+    def _take(self) -> DuckDBPyConnection:
+        with self._lock:
+            cursor = self._idle.pop() if self._idle else None
+        if cursor is None:
+            with refusals("the warehouse is not open"):
+                cursor = self._connection.cursor()
+            apply_settings(cursor, self._settings)
+        with self._lock:
+            self._busy.add(cursor)
+        return cursor
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)

@@ -1,0 +1,43 @@
+"""Which warehouse a target means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from leapsql_core.models import Target
+from leapsql_core.warehouses.duckdb.connection import Waiting, database_path
+from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
+
+
+def open_warehouse(
+    target: Target,
+    *,
+    root: Path,
+    read_only: bool = False,
+    wait_seconds: float = 0.0,
+    on_wait: Callable[[str], None] | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> DuckDBWarehouse:
+    """Open the warehouse of `target`; a relative database path is relative to `root`.
+
+    A database that another process holds is tried again for `wait_seconds`; `on_wait` is told once for whom.
+    `config` is passed to the engine when the database is opened.
+
+    Raises:
+        WarehouseError: it cannot be opened, is held by another process, or refuses a setting.
+    """
+    return DuckDBWarehouse.open(
+        database_path(target, root),
+        target.settings,
+        read_only=read_only,
+        waiting=Waiting(wait_seconds, on_wait),
+        config=config,
+    )
+
+
+def warehouse_exists(target: Target, *, root: Path) -> bool:
+    """Tell whether the database of `target` was ever made."""
+    path = database_path(target, root)
+    return path != ":memory:" and Path(path).exists()
