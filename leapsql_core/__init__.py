@@ -1,1 +1,135 @@
-"""LeapSQL: SQL models that build exactly what changed."""
+"""LeapSQL: SQL models that build exactly what changed, and say why.
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leapsql_core.errors import (
+        LeapSQLError,
+        Problem,
+        ProjectError,
+        SelectionError,
+        StateError,
+        UsageError,
+        WarehouseError,
+    )
+    from leapsql_core.execution import (
+        Event,
+        ModelFinished,
+        ModelStarted,
+        RunFinished,
+        RunOptions,
+        RunStarted,
+    )
+    from leapsql_core.models import (
+        Column,
+        DataTest,
+        DataTestResult,
+        Decision,
+        Model,
+        ModelRun,
+        Node,
+        Project,
+        Relation,
+        Run,
+        Seed,
+        Snapshot,
+        Source,
+        Target,
+        Trace,
+    )
+    from leapsql_core.planning import Plan
+    from leapsql_core.protocols import StateReader, StateStore, Warehouse
+    from leapsql_core.session import (
+        Planned,
+        Session,
+        choose,
+        find_database,
+        model_path,
+        models_built_in,
+        open_session,
+        plan_session,
+        stream_session_run,
+    )
+    from leapsql_core.state import SqliteStateStore, open_state_reader
+    from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
+
+_HOMES = {
+    "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
+    "execution": "Event ModelFinished ModelStarted RunFinished RunOptions RunStarted",
+    "models": (
+        "Column DataTest DataTestResult Decision Model ModelRun Node Project Relation Run Seed Snapshot Source Target"
+        " Trace"
+    ),
+    "planning": "Plan",
+    "protocols": "StateReader StateStore Warehouse",
+    "session": (
+        "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
+    ),
+    "state": "SqliteStateStore open_state_reader",
+    "warehouses.duckdb.warehouse": "DuckDBWarehouse",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "Column",
+    "DataTest",
+    "DataTestResult",
+    "Decision",
+    "DuckDBWarehouse",
+    "Event",
+    "LeapSQLError",
+    "Model",
+    "ModelFinished",
+    "ModelRun",
+    "ModelStarted",
+    "Node",
+    "Plan",
+    "Planned",
+    "Problem",
+    "Project",
+    "ProjectError",
+    "Relation",
+    "Run",
+    "RunFinished",
+    "RunOptions",
+    "RunStarted",
+    "Seed",
+    "SelectionError",
+    "Session",
+    "Snapshot",
+    "Source",
+    "SqliteStateStore",
+    "StateError",
+    "StateReader",
+    "StateStore",
+    "Target",
+    "Trace",
+    "UsageError",
+    "Warehouse",
+    "WarehouseError",
+    "choose",
+    "find_database",
+    "model_path",
+    "models_built_in",
+    "open_session",
+    "open_state_reader",
+    "plan_session",
+    "stream_session_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

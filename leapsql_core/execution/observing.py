@@ -1,0 +1,137 @@
+"""Looking at the warehouse before deciding: its relations, its sources, versions that readers need and nobody took."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from leapsql_core.errors import WarehouseError
+from leapsql_core.hashing import column_set_key, fingerprint
+from leapsql_core.models import Column, ColumnSet, ObservedRelation, Project, Snapshot, Source
+from leapsql_core.planning import IN_ORDER, Observations, column_sets_read, sets_read_in_order, shape_of, version_key
+from leapsql_core.protocols import Marker, Warehouse, WarehouseTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen: observations for deciding, markers, and data versions that the state did not have.
+
+    ``data_versions`` are by the model run that made the relation, then by column set key.
+    """
+
+    observations: Observations
+    markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
+    data_versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def observe(
+    project: Project,
+    warehouse: Warehouse,
+    snapshot: Snapshot,
+    *,
+    selection: Collection[str],
+    settings: Mapping[str, str] | None = None,
+) -> Look:
+    """Look at all that decisions about `selection` rest on; `settings` of the target are noted as they are.
+
+    A source that cannot be read is noted as such; the models that read it will say so.
+
+    Raises:
+        WarehouseError: the warehouse cannot be looked at.
+    """
+    relations = warehouse.relations()
+    names, every, in_order = _names_read(project, selection), column_sets_read(project), sets_read_in_order(project)
+    source_versions: dict[tuple[str, str], str | None] = {}
+    source_columns: dict[str, tuple[Column, ...]] = {}
+    unreadable: dict[str, str] = {}
+    taken: dict[str, Mapping[str, str]] = {}
+    for name in names:
+        source = project.sources.get(name)
+        if source is None:
+            taken.update(_take_missing_versions(project, warehouse, snapshot, name, every[name], relations))
+            continue
+        sets, ordered_sets = every[name], in_order.get(name, ())
+        try:
+            with warehouse.transaction() as transaction:
+                columns = transaction.columns(source.relation)
+                source_versions.update(take_source_versions(transaction, source, columns, sets, ordered_sets))
+                source_columns[name] = columns
+        except WarehouseError as exc:
+            unreadable[name] = project.secrets.mask(exc.cause)
+            source_versions.update({(name, version_key(some)): None for some in sets})
+            source_versions.update({(name, version_key(some, ordered=True)): None for some in ordered_sets})
+    observations = Observations(relations, source_versions, source_columns, unreadable, settings=dict(settings or {}))
+    return Look(observations, warehouse.markers(), taken)
+
+
+def with_versions(snapshot: Snapshot, taken: Mapping[str, Mapping[str, str]]) -> Snapshot:
+    """Return a snapshot that knows the data versions `taken` besides its own."""
+    known = snapshot.data_versions
+    return replace(snapshot, data_versions={**known, **{run: {**known.get(run, {}), **taken[run]} for run in taken}})
+
+
+def take_source_versions(
+    transaction: WarehouseTransaction,
+    source: Source,
+    columns: Sequence[Column],
+    sets: Sequence[ColumnSet],
+    ordered_sets: Sequence[ColumnSet],
+) -> dict[tuple[str, str], str | None]:
+    """Return the versions of a source on column sets, by its name and their keys, as its configuration asks for.
+
+    `ordered_sets` are those whose readers read the order of its rows too. A version that is a column's maximum says
+    nothing of order, nor of other columns' values: whoever chose it said that it tells all; their names and types do
+    count.
+    """
+    if source.config.version in ("never", "always"):
+        return {}
+    keys = [(source.name, version_key(some)) for some in sets]
+    keys += [(source.name, version_key(some, ordered=True)) for some in ordered_sets]
+    if source.config.version == "column":
+        column = source.config.column or ""
+        rows, greatest = transaction.greatest(source.relation, column)
+        shapes = [shape_of(columns, some) for some in (*sets, *ordered_sets)]
+        return {
+            key: fingerprint(["column", column, rows, greatest, shape]) for key, shape in zip(keys, shapes, strict=True)
+        }
+    names = tuple(column.name for column in columns)
+    wanted = [*sets, *((*(names if some is None else some), IN_ORDER) for some in ordered_sets)]
+    return dict(zip(keys, transaction.data_versions(source.relation, wanted).versions, strict=True))
+
+
+def _take_missing_versions(
+    project: Project,
+    warehouse: Warehouse,
+    snapshot: Snapshot,
+    name: str,
+    sets: Sequence[ColumnSet],
+    relations: Mapping[tuple[str, str], ObservedRelation],
+) -> dict[str, Mapping[str, str]]:
+    """Take the versions that no build has taken of what stands as it was built; a set may be new to its readers."""
+    relation, trace = project.nodes[name].relation, snapshot.traces.get(name)
+    seen = relations.get(relation.key)
+    if trace is None or seen is None or seen.comment != trace.model_run_id or trace.materialized == "view":
+        return {}
+    known = snapshot.data_versions.get(trace.model_run_id, {})
+    missing = [some for some in sets if column_set_key(some) not in known]
+    if not missing:
+        return {}
+    with warehouse.transaction() as transaction:
+        found = transaction.data_versions(relation, missing).versions
+    versions = zip(missing, found, strict=True)
+    return {trace.model_run_id: {column_set_key(some): version for some, version in versions if version is not None}}
+
+
+def _names_read(project: Project, selection: Collection[str]) -> list[str]:
+    """Return the names of what `selection` reads, itself or through views, sorted."""
+    names: set[str] = set()
+    left = [entry.name for path in selection for entry in project.nodes[path].inputs]
+    while left:
+        name = left.pop()
+        if name in names:
+            continue
+        names.add(name)
+        node = project.nodes.get(name)
+        if node is not None and node.materialized == "view":
+            left.extend(entry.name for entry in node.inputs)
+    return sorted(names)

@@ -1,0 +1,195 @@
+"""A run from beginning to end: look, decide, build what has to be built, record every fact, tell what happens."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+from leapsql_core.errors import LeapSQLError
+from leapsql_core.execution.building import Built, build
+from leapsql_core.execution.course import Course, begin, fail, finish, job_for, settled, skip
+from leapsql_core.execution.events import Event, ModelStarted, RunFinished, RunStarted
+from leapsql_core.execution.ledger import Ledger
+from leapsql_core.execution.observing import observe, with_versions
+from leapsql_core.execution.records import facts_of
+from leapsql_core.execution.scheduling import Schedule
+from leapsql_core.execution.workshop import RunOptions, Workshop
+from leapsql_core.models import Decision, Project, Run, RunStatus
+from leapsql_core.planning import Texts, chosen_behind, chosen_paths, column_sets_read, plan, texts_needed
+from leapsql_core.protocols import NewModelRun
+
+_PAUSE_SECONDS = 0.05
+
+Ended = tuple[str, Future[Built]]
+
+
+def stream_run(shop: Workshop, options: RunOptions) -> Generator[Event, None, None]:
+    """Run, yielding events; whoever stops listening, or throws something in, cancels the run.
+
+    A model that fails fails alone: what depends on it is skipped, the rest goes on, and the run ends ``failed``.
+
+    Raises:
+        LeapSQLError: nothing could be decided or recorded. The run is then recorded as failed.
+    """
+    run = shop.state.create_run(shop.project.environment, orchestrator_run_id=options.orchestrator_run_id)
+    events: Generator[Event, None, None] | None = None
+    listens = True
+    try:
+        course = _prepare(shop, options, run.id)
+        events = _stream_models(course, run, parallel=options.parallel)
+        for event in events:
+            listens = False
+            yield event
+            listens = True
+    except BaseException as exc:
+        cancelled = not listens or not isinstance(exc, Exception)
+        with _noting_trouble(exc):
+            if events is not None:
+                events.close()
+        with _noting_trouble(exc):
+            error = "the run was cancelled" if cancelled else shop.project.secrets.mask(str(exc))
+            shop.state.complete_run(run.id, "cancelled" if cancelled else "failed", error=error)
+        raise
+    status, said = _outcome(course)
+    shop.state.complete_run(run.id, status, error=said)
+    yield RunFinished(run.id, run.environment, status, said)
+
+
+@contextmanager
+def _noting_trouble(exc: BaseException) -> Iterator[None]:
+    """Let `exc` go on whatever else goes wrong on its way, and tell of that in its notes."""
+    try:
+        yield
+    except LeapSQLError as trouble:
+        exc.add_note(f"Then, at the end of the run: {trouble}")
+
+
+def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
+    """Register the project, look at the warehouse, decide, and record what was decided."""
+    project, state = shop.project, shop.state
+    began = shop.clock()
+    ids = state.register_models(facts_of(project))
+    snapshot = state.read_snapshot(project.environment)
+    selection = chosen_paths(project, options.selection)
+    shop.warehouse.prepare(project.nodes[path].relation.schema for path in selection)
+    look = observe(project, shop.warehouse, snapshot, selection=selection, settings=shop.settings)
+    for model_run_id, versions in look.data_versions.items():
+        state.record_data_versions(model_run_id, versions)
+    resolved, code = texts_needed(project, snapshot)
+    decided = plan(
+        project,
+        with_versions(snapshot, look.data_versions),
+        look.observations,
+        shop.prove,
+        texts=Texts(state.read_texts(resolved), state.read_code_versions(code)),
+        selection=selection,
+        force=options.force,
+        full_refresh=options.full_refresh,
+    )
+    model_runs = state.record_model_runs(
+        run_id, [_new_model_run(project, ids, decision) for decision in decided.decisions.values()]
+    )
+    behind = chosen_behind(project, snapshot.traces, decided.decisions)
+    return Course(
+        shop=shop,
+        plan=decided,
+        look=look,
+        ledger=Ledger(project, snapshot, look, rewritten=decided.rewritten),
+        model_runs=dict(zip(decided.decisions, model_runs, strict=True)),
+        column_sets=column_sets_read(project),
+        reads_from={path: _all_behind(behind, project.parents[path]) for path in decided.decisions},
+        tests_read={path: _all_behind(behind, project.waits.get(path, ())) for path in decided.decisions},
+        run_began=began,
+        full_refresh=options.full_refresh,
+    )
+
+
+def _all_behind(behind: Mapping[str, frozenset[str]], names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(frozenset[str]().union(*(behind[name] for name in names))))
+
+
+def _new_model_run(project: Project, ids: Mapping[str, str], decision: Decision) -> NewModelRun:
+    return NewModelRun(
+        model_id=ids[decision.path],
+        status="skipped" if decision.action == "skip" else "pending",
+        content_hash=project.nodes[decision.path].content_hash,
+        reason=decision.reason,
+        detail=project.secrets.mask(decision.detail),
+    )
+
+
+def _stream_models(course: Course, run: Run, *, parallel: int) -> Generator[Event, None, None]:
+    """Yield what was decided, then what happens to each model; parents first, at most `parallel` at once."""
+    schedule = Schedule({path: (*course.reads_from[path], *course.tests_read[path]) for path in course.plan.decisions})
+    ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+    running: dict[str, Decision] = {}
+    with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="leapsql") as pool:
+        try:
+            yield RunStarted(run.id, run.environment, course.plan)
+            while schedule or running:
+                while schedule and len(running) < parallel:
+                    path = schedule.pop()
+                    decision = settled(course, path)
+                    job = None if decision.action == "skip" else job_for(course, path, decision)
+                    if job is None or isinstance(job, str):
+                        yield skip(course, path, decision) if job is None else fail(course, path, decision, job)
+                        schedule.done(path)
+                        continue
+                    begin(course, path, decision)
+                    work = pool.submit(build, job, course.shop.warehouse, cancelled=course.cancelled)
+                    running[path] = decision
+                    work.add_done_callback(partial(_note_end, ended, path))
+                    yield ModelStarted(path, decision)
+                if running:
+                    path, work = ended.get()
+                    yield finish(course, path, running.pop(path), work)
+                    schedule.done(path)
+        except GeneratorExit:
+            _cancel(course, running, ended)
+            raise
+        except BaseException as exc:
+            with _noting_trouble(exc):
+                _cancel(course, running, ended)
+            raise
+
+
+def _note_end(ended: queue.SimpleQueue[Ended], path: str, work: Future[Built]) -> None:
+    ended.put((path, work))
+
+
+def _cancel(course: Course, running: dict[str, Decision], ended: queue.SimpleQueue[Ended]) -> None:
+    """Stop what runs, wait for it, and record how each model ended: what was committed counts as built."""
+    course.cancelled.set()
+    try:
+        while running:
+            path, work = _next_end(course, ended)
+            finish(course, path, running.pop(path), work)
+        for path in course.plan.decisions:
+            if path not in course.ends:
+                skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled before it"))
+    finally:
+        # Where nothing can be recorded any more, what runs is stopped all the same.
+        while running:
+            running.pop(_next_end(course, ended)[0])
+
+
+def _next_end(course: Course, ended: queue.SimpleQueue[Ended]) -> Ended:
+    """Wait for a model to end; what begins a statement meanwhile is interrupted too."""
+    while True:
+        course.shop.warehouse.interrupt()
+        try:
+            return ended.get(timeout=_PAUSE_SECONDS)
+        except queue.Empty:
+            continue
+
+
+def _outcome(course: Course) -> tuple[RunStatus, str | None]:
+    failed = [path for path in course.plan.decisions if course.ends[path] == "failed"]
+    blocked = [path for path in course.plan.decisions if course.ends[path] == "blocked"]
+    if not failed:
+        return "completed", None
+    said = f"failed: {', '.join(failed)}"
+    return "failed", f"{said}; skipped because of that: {', '.join(blocked)}" if blocked else said

@@ -1,0 +1,50 @@
+"""What a run works with and what it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from leapsql_core.models import Model, Project, Query, Seed
+from leapsql_core.planning import Prove
+from leapsql_core.protocols import StateStore, Warehouse
+from leapsql_core.rendering import RunValues
+
+
+def utc_now() -> datetime:
+    """Return the present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """All that a run works with.
+
+    ``render`` gives a model's query as this run sees it (``True`` for the query of a batch), ``line_in_file`` the line
+    of a model's file that a line of its query comes from, ``seed_file`` the absolute path of a seed's file, and
+    ``seed_stands`` whether that file still holds what the project was read with. ``settings`` are those of the target
+    that can change an answer and are not as usual.
+    """
+
+    project: Project
+    warehouse: Warehouse
+    state: StateStore
+    prove: Prove
+    render: Callable[[Model, RunValues, bool], Query]
+    line_in_file: Callable[[Model, int], int | None]
+    seed_file: Callable[[Seed], str]
+    seed_stands: Callable[[Seed], bool]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    clock: Callable[[], datetime] = utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is asked for: paths (``None``: all), and how many models to build at the same time."""
+
+    selection: Collection[str] | None = None
+    force: bool = False
+    full_refresh: bool = False
+    parallel: int = 4
+    orchestrator_run_id: str | None = None

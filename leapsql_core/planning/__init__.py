@@ -1,0 +1,36 @@
+"""What has to be built, what does not, and why: a function of the project, the traces and what was looked at."""
+
+from leapsql_core.planning.code import Prove, tests_hash, text_hash
+from leapsql_core.planning.decisions import Plan, chosen_paths, plan, settle, texts_needed
+from leapsql_core.planning.observations import Observations, Texts
+from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.settings import settings_input
+from leapsql_core.planning.versions import (
+    IN_ORDER,
+    VersionBook,
+    column_sets_read,
+    sets_read_in_order,
+    shape_of,
+    version_key,
+)
+
+__all__ = [
+    "IN_ORDER",
+    "Observations",
+    "Plan",
+    "Prove",
+    "Texts",
+    "VersionBook",
+    "chosen_behind",
+    "chosen_paths",
+    "column_sets_read",
+    "plan",
+    "sets_read_in_order",
+    "settings_input",
+    "settle",
+    "shape_of",
+    "tests_hash",
+    "text_hash",
+    "texts_needed",
+    "version_key",
+]

@@ -1,0 +1,133 @@
+"""What changed between the code that was built and the code now, and whether that asks for a build."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from leapsql_core.hashing import canonical_json, config_facts, data_test_facts, fingerprint
+from leapsql_core.masking import Secrets
+from leapsql_core.models import Model, ModelConfig, Node, Query, Seed, Trace
+from leapsql_core.planning.observations import Texts
+
+#: Answers "same query?" for two resolved texts; only ``True`` when that is proven.
+Prove = Callable[[str, str], bool]
+
+_LONGEST_LINE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChange:
+    """How the code differs from what was built: whether to build for it, the reason, and what exactly differs."""
+
+    builds: bool
+    reason: str
+    detail: str
+
+
+def text_hash(query: Query | None, secrets: Secrets) -> str | None:
+    """Return the hash that a query's resolved text is kept under in the state."""
+    return None if query is None else fingerprint(secrets.mask(query.resolved))
+
+
+def tests_hash(config: ModelConfig) -> str:
+    """Return the fingerprint of a model's tests."""
+    return fingerprint([data_test_facts(test) for test in config.tests])
+
+
+def compare_code(node: Node, trace: Trace, *, texts: Texts, prove: Prove, secrets: Secrets) -> CodeChange | None:
+    """Return how `node` differs from what `trace` was built from, ``None`` if in nothing."""
+    if str(node.relation).casefold() != trace.relation.casefold():
+        return CodeChange(True, "config_changed", f"its relation was {trace.relation}, now {node.relation}")
+    if node.materialized != trace.materialized:
+        return CodeChange(True, "config_changed", f"materialized was {trace.materialized}, now {node.materialized}")
+    if isinstance(node, Seed):
+        if node.content_hash != trace.content_hash:
+            return CodeChange(True, "seed_changed", f"the content of {node.file} changed")
+        return None
+    same_text = (
+        text_hash(node.query, secrets) == trace.query_hash
+        and text_hash(node.incremental_query, secrets) == trace.incremental_query_hash
+    )
+    if same_text and node.content_hash == trace.content_hash:
+        return None
+    built = texts.code.get(trace.content_hash)
+    if built is not None:
+        field = _changed_build_field(config_facts(node.config), dict(built.config))
+        if field is not None:
+            return CodeChange(True, "config_changed", field)
+    if not same_text:
+        return _compare_query(node, trace, texts=texts, prove=prove, secrets=secrets)
+    if built is None:
+        return CodeChange(True, "config_changed", "its configuration changed, and the old one is not kept: in doubt")
+    differs = _differing_keys(config_facts(node.config), dict(built.config))
+    return CodeChange(False, "metadata_only", f"only {', '.join(differs) or 'descriptive fields'} changed")
+
+
+def _compare_query(node: Model, trace: Trace, *, texts: Texts, prove: Prove, secrets: Secrets) -> CodeChange:
+    old = texts.resolved.get(trace.query_hash)
+    old_batch = texts.resolved.get(trace.incremental_query_hash or "")
+    if old is None or (trace.incremental_query_hash is not None and old_batch is None):
+        return CodeChange(True, "query_changed", "its query changed, and the text that was built is not kept")
+    pairs = [(old, secrets.mask(node.query.resolved))]
+    if node.incremental_query is not None and old_batch is not None:
+        pairs.append((old_batch, secrets.mask(node.incremental_query.resolved)))
+    if all(prove(before, now) for before, now in pairs):
+        return CodeChange(False, "formatting_only", "only layout and comments changed")
+    code = texts.code.get(trace.content_hash)
+    if code is not None:
+        rendered = [(code.rendered_sql, secrets.mask(node.query.rendered))]
+        if node.incremental_query is not None and code.rendered_incremental_sql is not None:
+            rendered.append((code.rendered_incremental_sql, secrets.mask(node.incremental_query.rendered)))
+        if all(prove(before, now) for before, now in rendered):
+            detail = f"names in it mean other relations now: {_first_difference(pairs)}"
+            return CodeChange(True, "resolved_differently", detail)
+        pairs = rendered
+    return CodeChange(True, "query_changed", f"its query changed: {_first_difference(pairs)}")
+
+
+def _first_difference(pairs: list[tuple[str, str]]) -> str:
+    """Return the first lines that differ, as ``old → new``."""
+    for before, now in pairs:
+        old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in (before, now))
+        for kind, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            if kind == "replace":
+                return f"`{_short(old[i])}` → `{_short(new[k])}`"
+            if kind == "delete":
+                return f"without `{_short(old[i])}`" + (f" and {j - i - 1} lines more" if j - i > 1 else "")
+            if kind == "insert":
+                return f"with `{_short(new[k])}`" + (f" and {m - k - 1} lines more" if m - k > 1 else "")
+    return "spaces that count, or case that does"
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
+
+
+def _changed_build_field(now: dict[str, Any], before: dict[str, Any]) -> str | None:
+    """Return the first configuration field that decides how batches add up and differs, in words.
+
+    Of an incremental model, that is; no other kind is asked how its rows are kept.
+    """
+    if now.get("materialized") != "incremental":
+        return None
+    if now.get("unique_key") != before.get("unique_key"):
+        return f"unique_key was {_shown(before.get('unique_key'))}, now {_shown(now.get('unique_key'))}"
+    for name in ("strategy", "time_column"):
+        new, old = now.get("incremental", {}).get(name), before.get("incremental", {}).get(name)
+        if new != old:
+            return f"incremental.{name} was {_shown(old)}, now {_shown(new)}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _differing_keys(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    keys = sorted({*now, *before})
+    return [key for key in keys if canonical_json(now.get(key)) != canonical_json(before.get(key))]

@@ -1,0 +1,229 @@
+"""The plan: for each selected model ``build``, ``check`` or ``skip``, with a reason and what caused it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from leapsql_core.errors import SelectionError
+from leapsql_core.models import BuildMode, Decision, Failure, Model, Node, Project, Snapshot, Trace
+from leapsql_core.names import did_you_mean
+from leapsql_core.planning.code import CodeChange, Prove, compare_code, tests_hash, text_hash
+from leapsql_core.planning.inputs import compare_inputs
+from leapsql_core.planning.observations import Observations, Texts
+from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.settings import compare_settings
+from leapsql_core.planning.versions import VersionBook
+
+#: Reasons after which an incremental model is made anew, whatever its batches were.
+_FROM_THE_START = frozenset(
+    {"new", "query_changed", "config_changed", "resolved_differently", "missing", "drifted", "full_refresh"}
+)
+#: Those of them that its author sets aside with `on_query_change: forward_only`.
+_OF_THE_QUERY = frozenset({"query_changed", "resolved_differently"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Decisions for what was selected, parents first.
+
+    ``otherwise`` holds, for each ``check``, what becomes of the model if its inputs turn out unchanged: a skip, or a
+    ``check`` with reason ``tests_changed``, which runs its tests and builds nothing. ``code_versions`` are those that a
+    build would have. ``rewritten`` are models whose code is not the one that was last built. ``stale_parents`` are
+    models that were not selected, are read by selected ones and are out of date. ``orphans`` are models that the state
+    built and the project no longer has.
+    """
+
+    environment: str
+    decisions: Mapping[str, Decision]
+    otherwise: Mapping[str, Decision]
+    code_versions: Mapping[str, str]
+    rewritten: frozenset[str] = frozenset()
+    stale_parents: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+
+
+def texts_needed(project: Project, snapshot: Snapshot) -> tuple[set[str], set[str]]:
+    """Return which resolved texts and which content hashes of the state `plan` will compare."""
+    resolved: set[str] = set()
+    code: set[str] = set()
+    for path, trace in snapshot.traces.items():
+        node = project.nodes.get(path)
+        if not isinstance(node, Model):
+            continue
+        hashes = (text_hash(node.query, project.secrets), text_hash(node.incremental_query, project.secrets))
+        if hashes != (trace.query_hash, trace.incremental_query_hash):
+            resolved.update(found for found in (trace.query_hash, trace.incremental_query_hash) if found)
+            code.add(trace.content_hash)
+        elif node.content_hash != trace.content_hash:
+            code.add(trace.content_hash)
+    return resolved, code
+
+
+def chosen_paths(project: Project, selection: Collection[str] | None) -> list[str]:
+    """Return the paths of `selection` (all, if ``None``), parents first.
+
+    Raises:
+        SelectionError: the project has no model of such a path.
+    """
+    chosen = set(project.nodes) if selection is None else set(selection)
+    unknown = sorted(chosen - project.nodes.keys())
+    if unknown:
+        hint = did_you_mean(unknown[0], project.nodes, otherwise="`leapsql list` shows what there is.")
+        raise SelectionError(f"the project has no model `{unknown[0]}`", mend=hint)
+    return [path for path in project.nodes if path in chosen]
+
+
+def plan(
+    project: Project,
+    snapshot: Snapshot,
+    observations: Observations,
+    prove: Prove,
+    *,
+    texts: Texts,
+    selection: Collection[str] | None = None,
+    force: bool = False,
+    full_refresh: bool = False,
+) -> Plan:
+    """Decide what becomes of each model of `selection` (all, if ``None``).
+
+    `force` builds all of it; `full_refresh` makes its incremental models anew.
+
+    Raises:
+        SelectionError: the project has no model of a path that is selected.
+    """
+    chosen = set(chosen_paths(project, selection))
+    traces, failures = snapshot.traces, snapshot.failures
+    changes = {
+        path: compare_code(node, traces[path], texts=texts, prove=prove, secrets=project.secrets)
+        for path, node in project.nodes.items()
+        if path in traces
+    }
+    rewritten = frozenset(path for path, change in changes.items() if change is not None and change.builds)
+    behind = chosen_behind(project, traces, chosen)
+    book = VersionBook(project, traces, snapshot.data_versions, observations, rewritten=rewritten)
+    decisions: dict[str, Decision] = {}
+    otherwise: dict[str, Decision] = {}
+    moving: set[str] = set()
+    for path, node in project.nodes.items():
+        trace, change = traces.get(path), changes.get(path)
+        found = _own_reason(project, node, trace, change, observations)
+        if found is None and trace is not None:
+            pending = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
+            found = compare_inputs(node, trace, project=project, book=book, pending=pending)
+        decision = found or _standing(node, trace, change, observations)
+        if path in chosen:
+            decision = _asked_for(decision, node, force=force, full_refresh=full_refresh)
+        if decision.action == "check":
+            otherwise[path] = _standing(node, trace, change, Observations(relations={}))
+        if path in chosen and decision.action != "skip":
+            moving.add(path)
+        decisions[path] = _with_mode(_with_failures(decision, failures.get(path)), node)
+    return Plan(
+        environment=snapshot.environment,
+        decisions={path: decision for path, decision in decisions.items() if path in chosen},
+        otherwise={path: decision for path, decision in otherwise.items() if path in chosen},
+        code_versions={
+            path: traces[path].code_version if path in traces and path not in rewritten else node.content_hash
+            for path, node in project.nodes.items()
+        },
+        rewritten=rewritten,
+        stale_parents=_stale_parents(project, decisions, chosen),
+        orphans=tuple(sorted(set(traces) - set(project.nodes))),
+    )
+
+
+def settle(node: Node, trace: Trace, otherwise: Decision, *, project: Project, book: VersionBook) -> Decision:
+    """Turn a ``check`` into what it comes to, now that every input is what this run leaves it."""
+    found = compare_inputs(node, trace, project=project, book=book)
+    if found is None:
+        return otherwise
+    if found.action != "build":
+        found = Decision(node.path, "build", "input_changed", f"{found.detail}: built in doubt", recurring=True)
+    return _with_mode(found, node)
+
+
+def _stale_parents(project: Project, decisions: Mapping[str, Decision], chosen: Collection[str]) -> tuple[str, ...]:
+    """Return what selected models read, views looked through, that was not selected and would be built by itself.
+
+    A model that would be built in every run is not out of date for that.
+    """
+    left = [entry.name for path in chosen for entry in project.nodes[path].inputs]
+    read: set[str] = set()
+    while left:
+        name = left.pop()
+        if name in read or name in chosen or name not in project.nodes:
+            continue
+        read.add(name)
+        if project.nodes[name].materialized == "view":
+            left += [entry.name for entry in project.nodes[name].inputs]
+    stale = {path for path in read if decisions[path].action == "build" and not decisions[path].recurring}
+    return tuple(path for path in decisions if path in stale)
+
+
+def _own_reason(
+    project: Project, node: Node, trace: Trace | None, change: CodeChange | None, observations: Observations
+) -> Decision | None:
+    """Return the reason to build that a model has in itself: its code, or what became of its relation."""
+    if trace is None:
+        return Decision(node.path, "build", "new", f"it was never built in {project.environment}")
+    if change is not None and change.builds:
+        return Decision(node.path, "build", change.reason, change.detail)
+    # A view is evaluated with the settings of whoever reads it.
+    settings = compare_settings(trace, observations.settings, project.secrets)
+    if settings is not None and node.materialized != "view":
+        return Decision(node.path, "build", "config_changed", settings)
+    return _compare_relation(node, trace, observations)
+
+
+def _standing(node: Node, trace: Trace | None, change: CodeChange | None, observations: Observations) -> Decision:
+    """Return what becomes of a model whose inputs are as they were."""
+    if trace is not None and isinstance(node, Model) and tests_hash(node.config) != trace.tests_hash:
+        return Decision(node.path, "check", "tests_changed", "its tests changed; its rows stand")
+    if observations.relations is None:
+        return Decision(node.path, "check", "unobserved", observations.unread)
+    if change is not None:
+        return Decision(node.path, "skip", change.reason, change.detail)
+    return Decision(node.path, "skip", "unchanged", "its code and what it reads are as they were")
+
+
+def _compare_relation(node: Node, trace: Trace, observations: Observations) -> Decision | None:
+    if observations.relations is None:
+        return None
+    seen = observations.relations.get(node.relation.key)
+    if seen is None:
+        return Decision(node.path, "build", "missing", f"{node.relation} is not in the warehouse")
+    if seen.comment != trace.model_run_id:
+        detail = f"{node.relation} is not the one that was built: it was replaced, restored or altered from outside"
+        return Decision(node.path, "build", "drifted", detail)
+    return None
+
+
+def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: bool) -> Decision:
+    """Turn what would be skipped or checked into a build where the user asks for one."""
+    if full_refresh and node.materialized == "incremental" and _mode(decision, node) == "incremental":
+        return Decision(node.path, "build", "full_refresh", "it was asked to be made anew")
+    if force and decision.action != "build":
+        return Decision(node.path, "build", "requested", "it was asked for")
+    return decision
+
+
+def _with_failures(decision: Decision, failure: Failure | None) -> Decision:
+    if failure is None or decision.action == "skip":
+        return decision
+    times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
+    return dataclasses.replace(decision, detail=f"{decision.detail}; it failed {times} since")
+
+
+def _with_mode(decision: Decision, node: Node) -> Decision:
+    mode = _mode(decision, node)
+    return decision if decision.mode == mode else dataclasses.replace(decision, mode=mode)
+
+
+def _mode(decision: Decision, node: Node) -> BuildMode:
+    """Return how a build for this reason goes: a batch for an incremental model, unless it begins anew."""
+    if not isinstance(node, Model) or node.materialized != "incremental":
+        return "full"
+    set_aside = _OF_THE_QUERY if node.config.incremental.on_query_change == "forward_only" else frozenset()
+    return "full" if decision.reason in _FROM_THE_START - set_aside else "incremental"

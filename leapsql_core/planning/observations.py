@@ -1,0 +1,34 @@
+"""What was looked at before deciding; whatever is absent was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from leapsql_core.models import CodeVersion, Column, ObservedRelation
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """The warehouse as it was seen.
+
+    ``relations`` by `Relation.key`, ``None`` if the warehouse was not looked at. ``source_versions`` by source and
+    version key, and ``source_columns`` by source, hold what was taken; a version of ``None`` was asked for and
+    cannot be told, and ``unreadable`` says why. ``unread`` says why the warehouse was not looked at. ``settings`` are
+    those of the target that can change an answer and are not as usual.
+    """
+
+    relations: Mapping[tuple[str, str], ObservedRelation] | None = None
+    source_versions: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+    source_columns: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unread: str = "the warehouse was not looked at"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What earlier builds ran: resolved texts by their hash, text and configuration by content hash."""
+
+    resolved: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, CodeVersion] = field(default_factory=dict)

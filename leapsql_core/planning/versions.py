@@ -1,0 +1,244 @@
+"""The version that an input has now, on the columns that a reader reads.
+
+Tables and seeds have versions of their own, taken when they were built. A view has none: it is traced through its own
+query to the tables below it. A view as a *reader* rests on the columns of its inputs, not on their rows. A reader whose
+answer hangs on the order of rows reads that order too: each build of a table is a new one; at a source it is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from leapsql_core.hashing import column_set_key, fingerprint
+from leapsql_core.models import Column, ColumnSet, Model, Node, Project, Read, Trace
+from leapsql_core.planning.observations import Observations
+
+#: Among the names of a column set: the order of the rows counts too. No column can be meant by it.
+IN_ORDER = "\0 rows in order"
+
+_NEVER = "never"
+
+
+class VersionBook:
+    """Looks versions up in traces and observations. An answer is kept: ask only for what no longer changes."""
+
+    def __init__(
+        self,
+        project: Project,
+        traces: Mapping[str, Trace],
+        data_versions: Mapping[str, Mapping[str, str]],
+        observations: Observations,
+        *,
+        rewritten: Collection[str] = (),
+    ) -> None:
+        """Take what is known; `rewritten` are nodes whose code is not the one that their trace was built from."""
+        self._project, self._traces, self._data_versions = project, traces, data_versions
+        self._observations, self._rewritten = observations, rewritten
+        self._known: dict[tuple[str, str], str | None] = {}
+
+    def read_version(self, reader: Node, name: str, columns: ColumnSet) -> str | None:
+        """Return what `reader` rests on in the input `name`, ``None`` if it cannot be told."""
+        if isinstance(reader, Model) and reader.materialized == "view":
+            return self.shape_version(name, columns)
+        return self.version(name, columns, ordered=reads_order(reader))
+
+    def version(self, name: str, columns: ColumnSet, *, ordered: bool = False) -> str | None:
+        """Return the version of the data of `name` on `columns`, ``None`` if it cannot be told."""
+        key = (name, version_key(columns, ordered=ordered))
+        if key not in self._known:
+            self._known[key] = self._find(name, columns, ordered=ordered)
+        return self._known[key]
+
+    def shape_version(self, name: str, columns: ColumnSet) -> str | None:
+        """Return the version of names, order and types of `columns` of `name`, ``None`` if they are not known."""
+        if name in self._project.sources:
+            known = self._observations.source_columns.get(name)
+        else:
+            trace = self._traces.get(name)
+            known = None if trace is None or self._astray(name) else trace.columns
+        return None if known is None else fingerprint(["shape", shape_of(known, columns)])
+
+    def was_looked_at(self, name: str, columns: ColumnSet) -> bool:
+        """Tell whether all that the version of `name` on `columns` rests on was looked at."""
+        if name in self._project.sources:
+            seen = self._observations
+            return (name, column_set_key(columns)) in seen.source_versions or name in seen.source_columns
+        view = self._view(name)
+        if view is not None and self._observations.relations is not None:
+            return all(self.was_looked_at(read.table, read.columns) for read in reads_for(view, columns))
+        return self._observations.relations is not None
+
+    def doubt(self, name: str, columns: ColumnSet) -> str:
+        """Return why the version of `name` on `columns` cannot be told, or nothing if that is not known."""
+        source = self._project.sources.get(name)
+        if source is not None:
+            always = source.config.version == "always"
+            return f"{name} has version: always" if always else self._observations.unreadable.get(name, "")
+        astray = self._astray(name)
+        if astray is not None:
+            return astray
+        node = self._project.nodes.get(name)
+        if isinstance(node, Model) and self._is_built_as_view(name):
+            moving = moves_by_itself(node)
+            if moving:
+                return f"the answer of {name} moves by itself: {', '.join(moving)}"
+            if self._view(name) is None:
+                return f"{name} was edited and not built again"
+            below = (self.doubt(read.table, read.columns) for read in reads_for(node, columns))
+            return next((why for why in below if why), "")
+        return ""
+
+    def _find(self, name: str, columns: ColumnSet, *, ordered: bool) -> str | None:
+        source = self._project.sources.get(name)
+        if source is not None:
+            if source.config.version == _NEVER:
+                return _NEVER
+            return self._observations.source_versions.get((name, version_key(columns, ordered=ordered)))
+        trace = self._traces.get(name)
+        if trace is None or self._astray(name) is not None:
+            return None
+        if trace.materialized != "view":
+            version = self._data_versions.get(trace.model_run_id, {}).get(column_set_key(columns))
+            return fingerprint([IN_ORDER, version, trace.model_run_id]) if ordered and version else version
+        view = self._view(name)
+        if view is None or moves_by_itself(view):
+            return None
+        below: list[list[str]] = []
+        for read in reads_for(view, columns):
+            version = self.version(read.table, read.columns, ordered=ordered or reads_order(view))
+            if version is None:
+                return None
+            below.append([read.table, column_set_key(read.columns), version])
+        return fingerprint(["view", trace.code_version, version_key(columns, ordered=ordered), below])
+
+    def _view(self, name: str) -> Model | None:
+        """Return the view that stands under `name`, if its query is the one that it was built from."""
+        node, trace = self._project.nodes.get(name), self._traces.get(name)
+        if trace is None or not isinstance(node, Model) or not self._is_built_as_view(name):
+            return None
+        return None if name in self._rewritten or reads_more(node, trace) else node
+
+    def _is_built_as_view(self, name: str) -> bool:
+        trace = self._traces.get(name)
+        return trace is not None and trace.materialized == "view"
+
+    def _astray(self, name: str) -> str | None:
+        """Return in words what became of a relation that is not as its trace says, ``None`` if it is."""
+        node, trace = self._project.nodes.get(name), self._traces.get(name)
+        relations = self._observations.relations
+        if node is None or trace is None:
+            return f"{name} was never built"
+        if relations is None:
+            return None
+        seen = relations.get(node.relation.key)
+        if seen is None:
+            return f"{node.relation} is not in the warehouse"
+        return None if seen.comment == trace.model_run_id else f"{node.relation} is not the one that was built"
+
+
+def version_key(columns: ColumnSet, *, ordered: bool = False) -> str:
+    """Return one text per set of columns, as `column_set_key` does, another where the order of rows counts too."""
+    return column_set_key(columns) + (IN_ORDER if ordered else "")
+
+
+def reads_order(node: Node) -> bool:
+    """Tell whether a node's answer hangs on the order of its inputs' rows."""
+    return isinstance(node, Model) and node.lineage.ordered is not None
+
+
+def moves_by_itself(model: Model) -> tuple[str, ...]:
+    """Return what makes a model's answer move without any input moving; nothing where its author set it aside."""
+    return () if model.config.volatile == "ignore" else tuple(sorted({*model.volatile, *model.run_values}))
+
+
+def reads_more(model: Model, trace: Trace) -> bool:
+    """Tell whether a model reads something that the build behind `trace` did not read."""
+    before = {entry.name: entry.columns for entry in trace.inputs}
+    return any(entry.name not in before or not within(entry.columns, before[entry.name]) for entry in model.inputs)
+
+
+def within(columns: ColumnSet, others: ColumnSet) -> bool:
+    """Tell whether `columns` are all among `others`.
+
+    >>> within(("A",), ("a", "b")), within(None, ("a",)), within((), None)
+    (True, False, True)
+    """
+    if columns is None or others is None:
+        return others is None
+    return {name.casefold() for name in columns} <= {name.casefold() for name in others}
+
+
+def reads_for(model: Model, columns: ColumnSet) -> tuple[Read, ...]:
+    """Return what decides the rows of a model and the values of `columns` in them, per input, sorted."""
+    shown = {read.table for read in model.lineage.reads}
+    hidden = [Read(entry.name, entry.columns) for entry in model.inputs if entry.name not in shown]
+    everything = tuple(sorted([*model.lineage.reads, *hidden], key=lambda read: read.table))
+    known = model.lineage.columns
+    if columns is None or known is None:
+        return everything
+    found: dict[str, set[str] | None] = {
+        read.table: None if read.columns is None else set(read.columns) for read in (*model.lineage.rows, *hidden)
+    }
+    wanted = {name.casefold() for name in columns}
+    if not wanted <= {column.name.casefold() for column in known}:
+        return everything
+    for column in known:
+        if column.name.casefold() not in wanted:
+            continue
+        if column.reads is None:
+            return everything
+        for read in column.reads:
+            so_far = found.setdefault(read.table, set())
+            if so_far is not None:
+                so_far.add(read.column)
+    return tuple(Read(table, None if names is None else tuple(sorted(names))) for table, names in sorted(found.items()))
+
+
+def shape_of(columns: Sequence[Column], chosen: ColumnSet) -> list[list[str]]:
+    """Return names and types of those of `columns` that are `chosen`, in order."""
+    wanted = None if chosen is None else {name.casefold() for name in chosen}
+    return [[column.name, column.type] for column in columns if wanted is None or column.name.casefold() in wanted]
+
+
+def column_sets_read(project: Project) -> dict[str, tuple[ColumnSet, ...]]:
+    """Return for every table, seed and source the sets of its columns whose versions readers rest on.
+
+    Readers through a view count as readers of what the view reads. All columns come first for what the project makes:
+    that set is the relation's own version.
+    """
+    wanted: dict[str, dict[str, ColumnSet]] = {path: {"*": None} for path in project.nodes}
+    wanted.update({name: {} for name in project.sources})
+    for name, columns, _ in _stream_reads(project):
+        wanted[name].setdefault(column_set_key(columns), columns)
+    return {name: tuple(sets[key] for key in sorted(sets)) for name, sets in wanted.items()}
+
+
+def sets_read_in_order(project: Project) -> dict[str, tuple[ColumnSet, ...]]:
+    """Return for the sources whose order of rows decides an answer the sets of columns that are read with it."""
+    wanted: dict[str, dict[str, ColumnSet]] = {}
+    for name, columns, ordered in _stream_reads(project):
+        if ordered and name in project.sources:
+            wanted.setdefault(name, {})[column_set_key(columns)] = columns
+    return {name: tuple(sets[key] for key in sorted(sets)) for name, sets in sorted(wanted.items())}
+
+
+def _stream_reads(project: Project) -> Iterator[tuple[str, ColumnSet, bool]]:
+    """Yield once what is read of which table, seed or source, views looked through, and whether in its order."""
+    seen: set[tuple[str, str]] = set()
+    for node in project.nodes.values():
+        is_view = node.materialized == "view"
+        left: list[tuple[str, ColumnSet, bool]] = [(node.path, None, False)] if is_view else []
+        if not is_view:
+            left += [(entry.name, entry.columns, reads_order(node)) for entry in node.inputs]
+        while left:
+            name, columns, ordered = left.pop()
+            key = (name, version_key(columns, ordered=ordered))
+            if key in seen:
+                continue
+            seen.add(key)
+            below = project.nodes.get(name)
+            if isinstance(below, Model) and below.materialized == "view":
+                in_order = ordered or reads_order(below)
+                left += [(read.table, read.columns, in_order) for read in reads_for(below, columns)]
+            else:
+                yield name, columns, ordered

@@ -1,0 +1,274 @@
+"""A session: one project, one environment, its state and its warehouse, put together for the doors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leapsql_core.errors import LeapSQLError, UsageError, WarehouseError
+from leapsql_core.execution import Event, RunOptions, Workshop, observe, stream_run, with_versions
+from leapsql_core.hashing import fingerprint_bytes
+from leapsql_core.models import Model, Project, Seed, Snapshot
+from leapsql_core.planning import Observations, Plan, Texts, chosen_paths, plan, texts_needed
+from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
+from leapsql_core.protocols import StateReader
+from leapsql_core.selection import needs_state, select
+from leapsql_core.sql import same_tokens
+from leapsql_core.state import SqliteStateStore, open_state_reader
+from leapsql_core.warehouses.duckdb.connection import database_path
+from leapsql_core.warehouses.duckdb.settings import settings_that_count
+from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
+
+#: Attempts of one orchestrator run follow each other closely: they are among the latest runs.
+_RECENT_RUNS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the doors hold: a project as it was read, and where its state lies."""
+
+    loaded: LoadedProject
+    state_path: Path
+
+    @property
+    def project(self) -> Project:
+        """The project."""
+        return self.loaded.project
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.loaded.root
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, with what it was decided from."""
+
+    project: Project
+    plan: Plan
+    snapshot: Snapshot
+    observations: Observations
+    texts: Texts
+
+
+def open_session(
+    start: Path,
+    *,
+    environ: Mapping[str, str],
+    environment: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+    state_path: Path | None = None,
+    database: str | None = None,
+) -> Session:
+    """Read the project that `start` lies in. Nothing is written, and neither state nor warehouse is opened.
+
+    `variables`, `state_path` and `database` win over what its configuration says.
+
+    Raises:
+        ProjectError: there is no project, or it has problems.
+        UsageError: it has no environment of that name.
+    """
+    root = find_root(start)
+    loaded = load_project(
+        root,
+        environ=environ,
+        environment=environment,
+        variables=variables,
+        state_path=state_path,
+        database=database,
+    )
+    return Session(loaded, (state_path or root / loaded.config.state_path).absolute())
+
+
+def same_query(before: str, now: str) -> bool:
+    """Tell whether two resolved texts are proven to be one query: equal bytes, else equal tokens."""
+    return before == now or same_tokens(before, now)
+
+
+def choose(session: Session, words: Iterable[str], *, exclude: Iterable[str] = (), look: bool = True) -> list[str]:
+    """Return the paths that a selection means, parents first; the state is read only if the selection asks for it.
+
+    Raises:
+        SelectionError: a word that cannot be read or selects nothing.
+    """
+    words, exclude = list(words), list(exclude)
+
+    def changed() -> list[str]:
+        decisions = plan_session(session, look=look).plan.decisions
+        return [path for path, decision in decisions.items() if decision.action == "build"]
+
+    asks = needs_state([*words, *exclude])
+    return select(session.project, words, exclude=exclude, changed=changed if asks else None)
+
+
+def plan_session(
+    session: Session,
+    *,
+    selection: Collection[str] | None = None,
+    force: bool = False,
+    full_refresh: bool = False,
+    look: bool = True,
+) -> Planned:
+    """Decide what would be built; nothing is written. Without `look` the warehouse is left alone.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    with closing(open_state_reader(session.state_path)) as state:
+        snapshot = state.read_snapshot(session.project.environment)
+        texts = read_texts(state, session.project, snapshot)
+    observations = Observations(settings=_settings(session))
+    if look:
+        with _masked(session):
+            observations, snapshot = _look(session, snapshot, selection)
+    decided = plan(
+        session.project,
+        snapshot,
+        observations,
+        same_query,
+        texts=texts,
+        selection=selection,
+        force=force,
+        full_refresh=full_refresh,
+    )
+    return Planned(session.project, decided, snapshot, observations, texts)
+
+
+def read_texts(state: StateReader, project: Project, snapshot: Snapshot) -> Texts:
+    """Return the texts of earlier builds that a plan compares."""
+    resolved, code = texts_needed(project, snapshot)
+    return Texts(state.read_texts(resolved), state.read_code_versions(code))
+
+
+def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | None) -> tuple[Observations, Snapshot]:
+    """Look at the warehouse, read only; one that is in use is not looked at, one that is not there is empty."""
+    project, settings = session.project, _settings(session)
+    if not warehouse_exists(project.target, root=session.root):
+        return Observations(relations={}, settings=settings), snapshot
+    try:
+        warehouse = open_warehouse(project.target, root=session.root, read_only=True)
+    except WarehouseError as exc:
+        if not exc.in_use:
+            raise
+        unread = project.secrets.mask(f"the warehouse was not looked at: {exc.cause}")
+        return Observations(unread=unread, settings=settings), snapshot
+    with closing(warehouse):
+        chosen = chosen_paths(project, selection)
+        look = observe(project, warehouse, snapshot, selection=chosen, settings=settings)
+    return look.observations, with_versions(snapshot, look.data_versions)
+
+
+def _settings(session: Session) -> dict[str, str]:
+    return settings_that_count(session.project.target.settings)
+
+
+@contextmanager
+def _masked(session: Session) -> Iterator[None]:
+    """Take secrets out of what goes wrong; an address of a database may hold some."""
+    try:
+        yield
+    except LeapSQLError as exc:
+        mask = session.project.secrets.mask
+        exc.cause, exc.mend, exc.args = mask(exc.cause), mask(exc.mend), (mask(str(exc)),)
+        raise
+
+
+def stream_session_run(
+    session: Session,
+    options: RunOptions,
+    *,
+    wait_seconds: float = 0.0,
+    on_wait: Callable[[str], None] | None = None,
+    connection_config: Mapping[str, Any] | None = None,
+) -> Generator[Event, None, None]:
+    """Run, yielding events; state and warehouse are opened, and closed when the events end or nobody listens.
+
+    A warehouse that another process holds is waited for, `wait_seconds` at most; `on_wait` is told for whom.
+    `connection_config` is passed to the engine when the database is opened.
+
+    Raises:
+        StateError: the state cannot be opened.
+        WarehouseError: the warehouse cannot be opened; the run is recorded as failed.
+    """
+    if options.parallel < 1:
+        raise UsageError("at least one model must be built at a time", mend="Give --threads 1 or more.")
+    project, compiler = session.project, session.loaded.compiler
+    state = SqliteStateStore(session.state_path)
+    state.open()
+    with closing(state), _masked(session):
+        state.init_schema()
+        try:
+            warehouse = open_warehouse(
+                project.target, root=session.root, wait_seconds=wait_seconds, on_wait=on_wait, config=connection_config
+            )
+        except WarehouseError as exc:
+            run = state.create_run(project.environment, orchestrator_run_id=options.orchestrator_run_id)
+            state.complete_run(run.id, "failed", error=project.secrets.mask(str(exc)))
+            raise
+        session.loaded.cache.save()
+        workshop = Workshop(
+            project=project,
+            warehouse=warehouse,
+            state=state,
+            prove=same_query,
+            render=compiler.render_for_run,
+            line_in_file=compiler.line_in_file,
+            seed_file=lambda seed: seed_path(session, seed),
+            seed_stands=lambda seed: seed_stands(session, seed),
+            settings=_settings(session),
+        )
+        with closing(warehouse):
+            yield from stream_run(workshop, options)
+
+
+def seed_stands(session: Session, seed: Seed) -> bool:
+    """Tell whether a seed's file still holds what the project was read with."""
+    try:
+        content = Path(seed_path(session, seed)).read_bytes()
+    except OSError:
+        return False
+    return fingerprint_bytes(content) == seed.content_hash
+
+
+def seed_path(session: Session, seed: Seed) -> str:
+    """Return the absolute path of a seed's file."""
+    return str(session.root / seed.file)
+
+
+def model_path(session: Session, model: Model) -> Path:
+    """Return the absolute path of a model's file."""
+    return session.root / model.file
+
+
+def models_built_in(session: Session, *, orchestrator_run_id: str) -> set[str]:
+    """Return the paths that runs of one orchestrator run have built in the session's environment.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    with closing(open_state_reader(session.state_path)) as state:
+        paths = {model.id: model.path for model in state.list_models()}
+        runs = state.list_runs(environment=session.project.environment, limit=_RECENT_RUNS)
+        return {
+            paths[model_run.model_id]
+            for run in runs
+            if run.orchestrator_run_id == orchestrator_run_id
+            for model_run in state.get_model_runs_for_run(run.id)
+            if model_run.status == "success"
+        }
+
+
+def find_database(start: Path, *, environ: Mapping[str, str], environment: str | None = None) -> str:
+    """Return the absolute path of the database that the project around `start` builds in.
+
+    Raises:
+        ProjectError: there is no project, or its `leapsql.yaml` is wrong.
+        UsageError: it has no environment of that name.
+    """
+    root = find_root(start)
+    config = load_configuration(root, environ=environ, environment=environment)
+    return database_path(config.target, root)

@@ -1,0 +1,245 @@
+"""Incremental models: made once, then grown batch by batch, and made anew when their code says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from projects import Lab
+
+from leapsql_core.models import ObservedRelation
+
+Make = Callable[..., Lab]
+
+EVENTS = """\
+/*---
+materialized: incremental
+unique_key: id
+---*/
+select id, what, day from raw.events
+{% if is_incremental() %} where day >= (select max(day) from {{ this }}) {% endif %}
+"""
+
+
+@pytest.fixture
+def lab(make_lab: Make) -> Lab:
+    lab = make_lab({"models/events.sql": EVENTS, "models/count.sql": "select count(*) as n from events"})
+    lab.sql("create schema raw", "create table raw.events (id integer, what varchar, day date)")
+    lab.sql("insert into raw.events values (1, 'a', '2026-03-01'), (2, 'b', '2026-03-02')")
+    outcome = lab.run()
+    assert outcome.reasons == {"count": "new", "events": "new"}
+    return lab
+
+
+def ids(lab: Lab) -> list[tuple[int, str]]:
+    return lab.rows("select id, what from main.events order by all")
+
+
+def test_a_first_build_takes_all_rows(lab: Lab) -> None:
+    """`is_incremental()` is false then."""
+    assert ids(lab) == [(1, "a"), (2, "b")]
+
+
+def test_new_rows_are_a_batch(lab: Lab) -> None:
+    """Only the batch's query runs; what came before its window is not looked at again."""
+    lab.sql("insert into raw.events values (2, 'B', '2026-03-02'), (3, 'c', '2026-03-03'), (0, 'late', '2026-01-01')")
+    lab.sql("delete from raw.events where what = 'b'")
+    outcome = lab.run()
+    assert (outcome["events"].reason, outcome["events"].rows_affected, outcome["events"].row_count) == (
+        "input_changed",
+        2,
+        3,
+    )
+    assert "where day >=" in (outcome["events"].sql or "")
+    assert ids(lab) == [(1, "a"), (2, "B"), (3, "c")]
+    assert lab.rows("from main.count") == [(3,)]
+
+
+def test_without_new_rows_there_is_no_batch(lab: Lab) -> None:
+    """An unchanged source is nothing to apply."""
+    assert lab.run().built == set()
+
+
+def test_a_batch_that_changes_nothing_ends_where_it_is(lab: Lab) -> None:
+    """Applied, and its readers find the same values."""
+    lab.sql("insert into raw.events values (0, 'late', '2026-01-01')")
+    assert lab.run().built == {"events"}
+
+
+def test_a_full_refresh_begins_anew(lab: Lab) -> None:
+    """All rows of the source as it is now, also those that no batch would take."""
+    lab.sql("insert into raw.events values (0, 'late', '2026-01-01')")
+    outcome = lab.run(full_refresh=True)
+    assert outcome["events"].reason == "full_refresh"
+    assert outcome.plan.decisions["events"].mode == "full"
+    assert ids(lab) == [(0, "late"), (1, "a"), (2, "b")]
+    lab.assert_as_from_scratch()
+
+
+def test_a_changed_query_begins_anew(lab: Lab) -> None:
+    """Old rows were made by the old query."""
+    lab.sql("insert into raw.events values (0, 'late', '2026-01-01')")
+    lab.replace("models/events.sql", "id, what, day", "id, upper(what) as what, day")
+    assert lab.run()["events"].reason == "query_changed"
+    assert ids(lab) == [(0, "LATE"), (1, "A"), (2, "B")]
+
+
+def test_forward_only_keeps_the_old_rows(lab: Lab) -> None:
+    """The new query makes the next batch; the author set the old rows aside."""
+    lab.replace("models/events.sql", "unique_key: id", "unique_key: id\nincremental: {on_query_change: forward_only}")
+    assert lab.run().built == set()
+    lab.replace("models/events.sql", "id, what, day", "id, upper(what) as what, day")
+    lab.sql("insert into raw.events values (3, 'c', '2026-03-03')")
+    outcome = lab.run()
+    assert (outcome["events"].reason, outcome["events"].status) == ("query_changed", "success")
+    assert ids(lab) == [(1, "a"), (2, "B"), (3, "C")]
+    assert lab.run(full_refresh=True).built == {"events"}
+    assert ids(lab) == [(1, "A"), (2, "B"), (3, "C")]
+
+
+def test_another_key_begins_anew(lab: Lab) -> None:
+    """Rows that the old key kept apart, or together, may not be so under the new one."""
+    lab.replace("models/events.sql", "unique_key: id", "unique_key: [id, what]")
+    outcome = lab.run()
+    assert outcome["events"].detail == "unique_key was id, now id, what"
+    assert outcome["events"].status == "success"
+    lab.sql("insert into raw.events values (2, 'B', '2026-03-02')")
+    lab.run()
+    assert ids(lab) == [(1, "a"), (2, "B"), (2, "b")]
+
+
+def test_a_batch_that_is_refused_changes_nothing(lab: Lab) -> None:
+    """A repeated key fails the model with its file; rows, comment and trace are as before; readers wait."""
+    lab.sql("insert into raw.events values (3, 'c', '2026-03-03'), (3, 'c2', '2026-03-03')")
+    outcome = lab.run()
+    assert (outcome["events"].error or "").startswith(
+        "models/events.sql: unique_key (id) repeats in the batch: 3 (2 times)"
+    )
+    assert outcome["count"].reason == "upstream_failed"
+    assert ids(lab) == [(1, "a"), (2, "b")]
+    trace = lab.state.read_snapshot("dev").traces["events"]
+    assert lab.warehouse.relations()["main", "events"] == ObservedRelation("table", trace.model_run_id)
+    lab.sql("delete from raw.events where what = 'c2'")
+    assert lab.run()["events"].detail == "raw.events changed: data, in day, id, what; it failed once since"
+    assert ids(lab) == [(1, "a"), (2, "b"), (3, "c")]
+
+
+def test_a_failing_test_takes_the_batch_back(lab: Lab) -> None:
+    """Tests see the table with the batch; if one fails, the table is as before it."""
+    lab.replace("models/events.sql", "unique_key: id", "unique_key: id\ntests: [{not_null: what}]")
+    assert lab.run()["events"].reason == "tests_changed"
+    lab.sql("insert into raw.events values (3, NULL, '2026-03-03')")
+    assert lab.run()["events"].status == "failed"
+    assert ids(lab) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create or replace table main.events as select 9 as id, 'x' as what, date '2026-01-01' as day",
+        "comment on table main.events is 'mine'",
+        "drop table main.events; create view main.events as select 9 as id, 'x' as what, date '2026-01-01' as day",
+    ],
+)
+def test_a_table_that_is_not_the_one_that_grew_is_never_rebuilt_by_itself(lab: Lab, statement: str) -> None:
+    """Its rows cannot be had again: it fails, says what is wrong, and names the way out."""
+    lab.meddle(statement)
+    for _ in range(2):
+        outcome = lab.run()
+        assert (outcome["events"].status, outcome["events"].reason) == ("failed", "drifted")
+        assert "main.events is not the one that was built" in (outcome["events"].error or "")
+        assert "--full-refresh makes it anew, without the rows it gathered" in (outcome["events"].error or "")
+    assert lab.run(full_refresh=True).status == "completed"
+    assert ids(lab) == [(1, "a"), (2, "b")]
+
+
+def test_a_table_that_is_gone_begins_anew(lab: Lab) -> None:
+    """There is nothing left to lose."""
+    lab.meddle("drop table main.events")
+    outcome = lab.run()
+    assert (outcome["events"].reason, outcome["events"].status) == ("missing", "success")
+
+
+def test_a_requested_build_is_a_batch(lab: Lab) -> None:
+    """To force an incremental model applies its batch; to begin anew is another word."""
+    outcome = lab.run("events", force=True)
+    assert outcome["events"].reason == "requested"
+    assert "where day >=" in (outcome["events"].sql or "")
+
+
+def test_a_window_of_time_is_replaced(make_lab: Make) -> None:
+    """`time_column`: what lies between the batch's first and last moment is what the batch says."""
+    text = (
+        "/*---\nmaterialized: incremental\nincremental: {strategy: time_column, time_column: day}\n---*/\n"
+        "select * from raw.events {% if is_incremental() %} where day > '2026-03-01' {% endif %}"
+    )
+    lab = make_lab({"models/events.sql": text})
+    lab.sql(
+        "create schema raw", "create table raw.events as select date '2026-03-01' + n::int as day, n from range(3) r(n)"
+    )
+    lab.run()
+    lab.sql("update raw.events set n = n + 10", "delete from raw.events where n = 11")
+    lab.run()
+    kept = [("2026-03-01", 0), ("2026-03-02", 1)]
+    assert lab.rows("select day::varchar, n from main.events order by 1") == [*kept, ("2026-03-03", 12)]
+
+
+def test_columns_that_change_are_taken_as_is_said(make_lab: Make) -> None:
+    """`on_schema_change: append` with `forward_only`: old rows have NULL where the batch brought a column."""
+    text = (
+        "/*---\nmaterialized: incremental\nunique_key: id\n"
+        "incremental: {on_schema_change: append, on_query_change: forward_only}\n---*/\n"
+        "select id, what from raw.events {% if is_incremental() %} where id > (select max(id) from {{ this }}){%endif%}"
+    )
+    lab = make_lab({"models/events.sql": text, "models/all.sql": "select * from events"})
+    lab.sql("create schema raw", "create table raw.events as select 1 as id, 'a' as what")
+    lab.run()
+    lab.sql("insert into raw.events values (2, 'b')")
+    lab.replace("models/events.sql", "select id, what", "select id, what, id * 10 as tens")
+    outcome = lab.run()
+    assert outcome.built == {"events", "all"}
+    assert lab.rows("from main.all order by id") == [(1, "a", None), (2, "b", 20)]
+
+
+# ------------------------------------------------------------------------------------------------------ values of a run
+
+
+def test_values_of_a_run_reach_the_sql(make_lab: Make) -> None:
+    """`run_started_at` is when this run began, `last_run_at` when the model's last build did; nothing at first."""
+    text = (
+        "/*---\nmaterialized: incremental\n---*/\n"
+        "select '{{ run_started_at.isoformat() }}' as run,"
+        " '{{ last_run_at.isoformat() if last_run_at else 'never' }}' as last"
+    )
+    lab = make_lab({"models/log.sql": text})
+    first = lab.run()
+    built_at = lab.state.read_snapshot("dev").traces["log"].built_at
+    second = lab.run()
+    assert (first["log"].reason, second["log"].reason) == ("new", "volatile")
+    [(run1, last1), (run2, last2)] = lab.rows("from main.log order by run")
+    assert (last1, last2) == ("never", built_at.isoformat())
+    assert run1 < last2 < run2
+    assert "1970" not in (run1 + run2)
+    assert "1970-01-01" in lab.project.nodes["log"].query.resolved  # type: ignore[union-attr]
+
+
+def test_all_models_of_a_run_see_one_beginning(make_lab: Make) -> None:
+    """Whenever each is built."""
+    query = "select '{{ run_started_at.isoformat() }}' as run"
+    lab = make_lab({"models/a.sql": query, "models/b.sql": f"{query}, run as other from a"})
+    lab.run()
+    [(run, other)] = lab.rows("from main.b")
+    assert run == other
+
+
+def test_a_failed_build_is_no_last_run(make_lab: Make) -> None:
+    """What failed left no rows, so the next window begins where the last success did."""
+    text = "select '{{ last_run_at or 0 }}' as last, {{ 'error(1)' if var('fail', false) else '1' }} as x"
+    lab = make_lab({"models/log.sql": "/*---\nmaterialized: incremental\n---*/\n" + text})
+    lab.run()
+    built_at = lab.state.read_snapshot("dev").traces["log"].built_at
+    lab.variables = {"fail": True}
+    assert lab.run().failed == {"log"}
+    lab.variables = None
+    lab.run()
+    assert lab.rows("select last from main.log order by last desc")[0][0].startswith(str(built_at)[:19])
