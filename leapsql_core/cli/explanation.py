@@ -1,0 +1,171 @@
+"""Why a model is decided as it is: its inputs then and now, the changes that cause it, and what differs in its text."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leapsql_core.cli.inquiry import ask_state
+from leapsql_core.cli.wording import moment
+from leapsql_core.hashing import column_set_key
+from leapsql_core.models import ColumnSet, Decision, Failure, InputKind, Model, Node, Trace
+from leapsql_core.planning import VersionBook
+from leapsql_core.session import Planned
+
+_MODEL_RUN = "SELECT run_id, rows_affected, execution_ms FROM model_runs WHERE id = {model_run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputThenAndNow:
+    """An input as the last build read it, and as it is now.
+
+    ``same`` is ``None`` where that cannot be told; ``read_before`` says whether the last build read it, and the same
+    columns of it; ``decision`` is what becomes of it in the next run, ``None`` for a source.
+    """
+
+    name: str
+    kind: InputKind
+    columns: ColumnSet
+    built_version: str | None
+    current_version: str | None
+    read_before: bool
+    decision: Decision | None
+
+    @property
+    def same(self) -> bool | None:
+        """Whether the versions are equal."""
+        if self.built_version is None or self.current_version is None:
+            return None
+        return self.built_version == self.current_version
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A decision further up that this one hangs on; ``columns`` are those that ``reader`` reads of it."""
+
+    depth: int
+    decision: Decision
+    reader: str | None = None
+    columns: ColumnSet = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LastBuild:
+    """The build whose trace is current; ``run_id`` and the numbers are gone if its run was deleted."""
+
+    trace: Trace
+    run_id: str | None
+    rows_affected: int | None
+    execution_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that there is to say of one decision."""
+
+    node: Node
+    decision: Decision
+    causes: tuple[Cause, ...]
+    inputs: tuple[InputThenAndNow, ...]
+    diff: str | None
+    last_build: LastBuild | None
+    failure: Failure | None
+
+
+def explain(planned: Planned, path: str, *, state_path: Path) -> Explanation:
+    """Explain what `planned` says of one model.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    node, trace = planned.project.nodes[path], planned.snapshot.traces.get(path)
+    return Explanation(
+        node=node,
+        decision=planned.plan.decisions[path],
+        causes=_causes(planned, path),
+        inputs=_inputs(planned, node, trace),
+        diff=_diff(planned, node, trace),
+        last_build=None if trace is None else _last_build(trace, state_path),
+        failure=planned.snapshot.failures.get(path),
+    )
+
+
+def _causes(planned: Planned, path: str) -> tuple[Cause, ...]:
+    """Return the decisions that lead to this one, each below the one that hangs on it; nothing if there are none."""
+    decisions = planned.plan.decisions
+    found: list[Cause] = []
+    seen: set[str] = set()
+    stack = [Cause(0, decisions[path])]
+    while stack:
+        cause = stack.pop()
+        found.append(cause)
+        name = cause.decision.path
+        if name in seen or cause.decision.reason != "input_pending":
+            continue
+        seen.add(name)
+        stack += [
+            Cause(cause.depth + 1, decisions[entry.name], name, entry.columns)
+            for entry in reversed(planned.project.nodes[name].inputs)
+            if entry.name in decisions and decisions[entry.name].action != "skip" and entry.name != name
+        ]
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _inputs(planned: Planned, node: Node, trace: Trace | None) -> tuple[InputThenAndNow, ...]:
+    snapshot = planned.snapshot
+    book = VersionBook(planned.project, snapshot.traces, snapshot.data_versions, planned.observations)
+    before = {entry.name: entry for entry in trace.inputs} if trace is not None else {}
+    found: list[InputThenAndNow] = []
+    for entry in node.inputs:
+        then = before.get(entry.name)
+        read_before = then is not None and column_set_key(then.columns) == column_set_key(entry.columns)
+        found.append(
+            InputThenAndNow(
+                name=entry.name,
+                kind=entry.kind,
+                columns=entry.columns,
+                built_version=None if then is None else then.data_version,
+                current_version=book.read_version(node, entry.name, entry.columns),
+                read_before=read_before,
+                decision=planned.plan.decisions.get(entry.name),
+            )
+        )
+    return tuple(found)
+
+
+def _diff(planned: Planned, node: Node, trace: Trace | None) -> str | None:
+    """Return how the query differs from the one that was built, ``None`` if it does not or that one is not kept.
+
+    The texts compared are as written, before names are resolved; if these are equal, as they run.
+    """
+    if trace is None or not isinstance(node, Model):
+        return None
+    texts, mask = planned.texts, planned.project.secrets.mask
+    code = texts.code.get(trace.content_hash)
+    pairs: list[tuple[str | None, str | None]] = []
+    for query, rendered, hashed in (
+        (node.query, None if code is None else code.rendered_sql, trace.query_hash),
+        (
+            node.incremental_query,
+            None if code is None else code.rendered_incremental_sql,
+            trace.incremental_query_hash,
+        ),
+    ):
+        if query is not None:
+            pairs.append((rendered, mask(query.rendered)))
+            pairs.append((texts.resolved.get(hashed or ""), mask(query.resolved)))
+    for before, now in (*pairs[::2], *pairs[1::2]):
+        if before is not None and now is not None and before != now:
+            named = f"built {moment(trace.built_at)}"
+            return "\n".join(
+                difflib.unified_diff(before.splitlines(), now.splitlines(), named, "now", lineterm="", n=3)
+            )
+    return None
+
+
+def _last_build(trace: Trace, state_path: Path) -> LastBuild:
+    found: list[dict[str, Any]] = ask_state(state_path, _MODEL_RUN, {"model_run_id": trace.model_run_id})
+    run = found[0] if found else {}
+    return LastBuild(trace, run.get("run_id"), run.get("rows_affected"), run.get("execution_ms"))

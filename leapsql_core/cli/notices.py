@@ -1,0 +1,39 @@
+"""What is worth knowing beside the answer: warnings, changed models that were not selected, models that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from leapsql_core.cli.output import warn
+from leapsql_core.cli.pages import Cell, Line, line
+from leapsql_core.cli.wording import some_of
+from leapsql_core.errors import Problem
+from leapsql_core.models import Project
+from leapsql_core.planning import Plan
+
+
+def stream_notices(project: Project, plan: Plan, *, verbose: bool = False) -> Iterator[Line]:
+    """Yield each notice in one line."""
+    for problem in project.warnings:
+        yield line(Cell("warning: ", "warn"), in_one_line(problem))
+    if plan.stale_parents:
+        named = some_of(plan.stale_parents, all_of_them=verbose)
+        yield line(Cell("not selected, but out of date: ", "warn"), named)
+    if plan.orphans:
+        named = some_of(plan.orphans, all_of_them=verbose)
+        yield line(Cell("built before, but no longer in the project: ", "warn"), named)
+
+
+def say_notices(project: Project, plan: Plan) -> None:
+    """Write the notices to standard error, for an answer that has no place for them."""
+    for notice in stream_notices(project, plan, verbose=True):
+        warn("".join(cell.text for cell in notice).removeprefix("warning: "))
+
+
+def in_one_line(problem: Problem) -> str:
+    """Return a problem in one line.
+
+    >>> in_one_line(Problem("a.sql", 3, "no such column", "Did you mean b?"))
+    'a.sql:3: no such column. Did you mean b?'
+    """
+    return ". ".join(part.strip() for part in str(problem).splitlines())

@@ -1,0 +1,94 @@
+"""What a command works on: the project, or its state alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from leapsql_core.cli.options import Settings
+from leapsql_core.errors import UsageError
+from leapsql_core.models import Model, Node, Project
+from leapsql_core.names import did_you_mean, last_part
+from leapsql_core.project import find_root, load_configuration
+from leapsql_core.session import Session, open_session
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Where the state lies, and which environment of it is meant."""
+
+    environment: str
+    path: Path
+
+
+def open_project(settings: Settings) -> Session:
+    """Read the project.
+
+    Raises:
+        ProjectError: there is none, or it has problems.
+        UsageError: it has no environment of that name.
+    """
+    return open_session(
+        settings.project_dir, environ=os.environ, environment=settings.environment, state_path=settings.state
+    )
+
+
+def find_state(settings: Settings) -> StatePlace:
+    """Return where the state of the project lies; its models are not read, so they may be broken.
+
+    Raises:
+        ProjectError: there is no project, or its `leapsql.yaml` is wrong.
+        UsageError: it has no environment of that name.
+    """
+    root = find_root(settings.project_dir)
+    config = load_configuration(root, environ=os.environ, environment=settings.environment)
+    return StatePlace(config.environment, (settings.state or root / config.state_path).absolute())
+
+
+def find_node(project: Project, name: str) -> Node:
+    """Return the model or seed that a path or a bare name means.
+
+    Raises:
+        UsageError: nothing, or more than one, is called so.
+    """
+    return project.nodes[find_path(name, project.nodes)]
+
+
+def find_model(project: Project, name: str) -> Model:
+    """Return the model that a path or a bare name means.
+
+    Raises:
+        UsageError: nothing, more than one, or a seed is called so.
+    """
+    node = find_node(project, name)
+    if not isinstance(node, Model):
+        raise UsageError(f"{node.path} is a seed, which has no query", mend=f"Its rows are in {node.file}.")
+    return node
+
+
+def find_path(
+    name: str,
+    paths: Iterable[str],
+    *,
+    unknown: str = "there is no model or seed",
+    otherwise: str = "`leapsql list` shows what there is.",
+) -> str:
+    """Return the one of `paths` that `name` is, or ends in; without regard to case.
+
+    Raises:
+        UsageError: none or several; with the nearest names.
+    """
+    known = list(paths)
+    wanted = name.casefold()
+    for path in known:
+        if path.casefold() == wanted:
+            return path
+    found = [path for path in known if last_part(path).casefold() == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"`{name}` could be {' or '.join(sorted(found))}", mend="Write the whole path.")
+    hint = did_you_mean(name, [*known, *map(last_part, known)], otherwise=otherwise)
+    raise UsageError(f"{unknown} `{name}`", mend=hint)

@@ -1,0 +1,200 @@
+"""`leapsql run` and `leapsql seed`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import click
+
+from leapsql_core.cli.notices import say_notices, stream_notices
+from leapsql_core.cli.opening import open_project
+from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.output import form_of, show
+from leapsql_core.cli.pages import paragraph
+from leapsql_core.cli.progress import Watch, watching
+from leapsql_core.cli.results import (
+    Result,
+    recorded_result,
+    result_facts,
+    result_of,
+    stream_result_blocks,
+    summary,
+)
+from leapsql_core.errors import SelectionError
+from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
+from leapsql_core.planning import Plan
+from leapsql_core.session import Session, choose, stream_session_run
+from leapsql_core.state import open_state_reader
+
+DONE, FAILED = 0, 1
+
+
+@dataclass(slots=True)
+class Account:
+    """What is known of a run as it goes on; ``results`` by path, in the order they ended."""
+
+    run_id: str = ""
+    status: str = "running"
+    plan: Plan | None = None
+    results: dict[str, Result] = field(default_factory=dict)
+    interruption: KeyboardInterrupt | None = None
+
+
+def building(function: Any) -> Any:
+    """Add what says how models are built."""
+    function = click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=60,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for a database that another process holds.",
+    )(function)
+    return click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="How many models to build at the same time.",
+    )(function)
+
+
+@command("run")
+@selection
+@forcing
+@building
+@verbose
+def run(
+    settings: Settings,
+    *,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    force: bool,
+    full_refresh: bool,
+    threads: int,
+    wait: float,
+    verbose: bool,
+) -> int:
+    """Build what has to be built, and nothing else.
+
+    SELECT names what may be built, all of the project if it is left out: name, path, folder.*, tag:x, owner:x,
+    materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
+    """
+    options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
+    return _run(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+
+
+@command("seed")
+@selection
+@click.option("--force", is_flag=True, help="Load all that is selected, changed or not.")
+@building
+@verbose
+def seed(
+    settings: Settings,
+    *,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    force: bool,
+    threads: int,
+    wait: float,
+    verbose: bool,
+) -> int:
+    """Load the seeds that changed.
+
+    SELECT names seeds, all of them if it is left out. `leapsql run` loads them too, before what reads them.
+    """
+    options = RunOptions(force=force, parallel=threads)
+    return _run(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
+
+
+def _run(
+    settings: Settings,
+    select: Sequence[str],
+    exclude: Sequence[str],
+    options: RunOptions,
+    *,
+    wait_seconds: float,
+    verbose: bool,
+    seeds_alone: bool = False,
+) -> int:
+    began = time.monotonic()
+    with watching(verbose=verbose) as watch:
+        watch.says("reading the project")
+        session = open_project(settings)
+        chosen = choose(session, select, exclude=exclude)
+        if seeds_alone:
+            chosen = _seeds_among(session, chosen, select)
+        watch.says("looking at the warehouse")
+        account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
+    if account.plan is not None:
+        _show_account(settings, session, account, account.plan, seconds=time.monotonic() - began, verbose=verbose)
+    if account.interruption is not None:
+        raise account.interruption
+    return DONE if account.status == "completed" else FAILED
+
+
+def _seeds_among(session: Session, chosen: Sequence[str], select: Sequence[str]) -> list[str]:
+    """Return the seeds among what was chosen."""
+    seeds = [path for path in chosen if session.project.nodes[path].materialized == "seed"]
+    if chosen and select and not seeds:
+        raise SelectionError(
+            f"`{' '.join(select)}` selects no seed", mend="`leapsql list materialized:seed` shows what seeds there are."
+        )
+    return seeds
+
+
+def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds: float) -> Account:
+    """Run to the end, or to the interruption: then what was being built is rolled back, and the run is cancelled."""
+    account = Account()
+    events = stream_session_run(session, options, wait_seconds=wait_seconds, on_wait=watch.waits)
+    try:
+        with closing(events):
+            for event in events:
+                watch.notes(event)
+                if isinstance(event, RunStarted):
+                    account.run_id, account.plan = event.run_id, event.plan
+                elif isinstance(event, ModelFinished):
+                    account.results[event.path] = result_of(event)
+                elif isinstance(event, RunFinished):
+                    account.status = event.status
+    except KeyboardInterrupt as exc:
+        account.status, account.interruption = "cancelled", exc
+    return account
+
+
+def _show_account(
+    settings: Settings, session: Session, account: Account, plan: Plan, *, seconds: float, verbose: bool
+) -> None:
+    results = _in_order(session, account, plan)
+    facts = {
+        "run_id": account.run_id,
+        "environment": session.project.environment,
+        "status": account.status,
+        "models": [result_facts(result) for result in results],
+    }
+    page = [
+        *stream_result_blocks(results, verbose=verbose),
+        *paragraph(stream_notices(session.project, plan, verbose=verbose)),
+        *paragraph([summary(results, seconds=seconds)]),
+    ]
+    if form_of(settings.output) == "json":
+        say_notices(session.project, plan)
+    show(settings.output, page, facts)
+
+
+def _in_order(session: Session, account: Account, plan: Plan) -> list[Result]:
+    """Return what came of every selected model, parents first; the state knows what no event could tell any more."""
+    nodes, results = session.project.nodes, dict(account.results)
+    if account.interruption is not None:
+        with closing(open_state_reader(session.state_path)) as state:
+            paths = {model.id: model.path for model in state.list_models()}
+            for model_run in state.get_model_runs_for_run(account.run_id):
+                path = paths[model_run.model_id]
+                if path not in results:
+                    results[path] = recorded_result(path, model_run, file=nodes[path].file)
+    return [results[path] for path in plan.decisions if path in results]
