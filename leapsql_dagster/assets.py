@@ -1,0 +1,80 @@
+"""`@leapsql_assets`: a project as one subsettable op, each model and seed an asset."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from leapsql_core import Node
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
+from leapsql_dagster.metadata import definition_metadata
+from leapsql_dagster.translator import DagsterLeapSQLTranslator
+
+
+def leapsql_assets(
+    *,
+    project: LeapSQLProject | str | os.PathLike[str],
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    name: str | None = None,
+    translator: DagsterLeapSQLTranslator | None = None,
+    op_tags: Mapping[str, Any] | None = None,
+    pool: str | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    required_resource_keys: set[str] | None = None,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Make every selected model and seed of a project an asset, computed by the decorated function.
+
+    The function takes a context and a `LeapSQLResource`, and hands over what the run yields::
+
+        @leapsql_assets(project=Path(__file__).parent / "sql")
+        def sql_models(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
+            yield from leapsql.run(context)
+
+    The project is read now; nothing is written and no warehouse is opened. `select` and `exclude` are selections as on
+    the command line; `name` is the op's, the function's own by default.
+
+    Raises:
+        ProjectError: the project has problems.
+        SelectionError: a word of the selection selects nothing.
+        StateError: the state cannot be read.
+    """
+    where = project if isinstance(project, LeapSQLProject) else LeapSQLProject(project)
+
+    def decorate(compute: Callable[..., Any]) -> dg.AssetsDefinition:
+        loaded = load_assets(
+            name or compute.__name__,
+            where,
+            translator=translator or DagsterLeapSQLTranslator(),
+            select=[select] if isinstance(select, str) else select,
+            exclude=[exclude] if isinstance(exclude, str) else exclude,
+        )
+        return dg.multi_asset(
+            specs=asset_specs(loaded),
+            name=name or compute.__name__,
+            can_subset=True,
+            op_tags=op_tags,
+            pool=pool,
+            retry_policy=retry_policy,
+            required_resource_keys=required_resource_keys,
+        )(compute)
+
+    return decorate
+
+
+def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
+    """Return the specs of loaded assets, parents first."""
+    return [_spec(loaded, node) for node in loaded.nodes()]
+
+
+def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
+    spec = loaded.translator.get_asset_spec(node)
+    own = [dg.AssetDep(loaded.keys[entry.name]) for entry in node.inputs]
+    given = {dep.asset_key for dep in spec.deps}
+    return spec.replace_attributes(
+        deps=[*(dep for dep in own if dep.asset_key not in given), *spec.deps],
+        code_version=spec.code_version or loaded.planned.plan.code_versions[node.path],
+        metadata={**definition_metadata(loaded, node), **spec.metadata},
+        skippable=True,
+    )

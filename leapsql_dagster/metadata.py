@@ -1,0 +1,165 @@
+"""What people look at in Dagster: columns, lineage, rows, reasons, SQL, links to files."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from leapsql_core import Column, DataTest, Model, ModelFinished, Node, Session
+from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
+
+COLUMN_SCHEMA = "dagster/column_schema"
+COLUMN_LINEAGE = "dagster/column_lineage"
+ROW_COUNT = "dagster/row_count"
+TABLE_NAME = "dagster/table_name"
+STORAGE_KIND = "dagster/storage_kind"
+CODE_REFERENCES = "dagster/code_references"
+
+_MOST_LINEAGE_ROWS = 200
+
+
+def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
+    """Return what an asset shows before it is materialized: relation, columns, files.
+
+    Types of columns are those of the last build in the environment; a column that was never built shows none.
+    """
+    metadata: dict[str, Any] = {
+        PROJECT_METADATA: loaded.id,
+        PATH_METADATA: node.path,
+        TABLE_NAME: str(node.relation),
+        STORAGE_KIND: loaded.session.project.target.type,
+        CODE_REFERENCES: code_references(loaded.session, node),
+    }
+    trace = loaded.planned.snapshot.traces.get(node.path)
+    types = {} if trace is None else {column.name.casefold(): column.type for column in trace.columns}
+    names = _known_columns(node) or ([column.name for column in trace.columns] if trace is not None else [])
+    if names:
+        metadata[COLUMN_SCHEMA] = column_schema(node, [Column(name, types.get(name.casefold(), "")) for name in names])
+    lineage = column_lineage(loaded, node)
+    if lineage is not None:
+        metadata[COLUMN_LINEAGE] = lineage
+    return metadata
+
+
+def materialization_metadata(
+    loaded: LoadedAssets, done: ModelFinished, *, run_id: str, environment: str
+) -> dict[str, Any]:
+    """Return what a materialization shows: rows, columns, lineage, why it was built, what ran, for how long."""
+    node = done.node
+    metadata: dict[str, Any] = {
+        TABLE_NAME: str(node.relation),
+        COLUMN_SCHEMA: column_schema(node, done.columns),
+        CODE_REFERENCES: code_references(loaded.session, node),
+        "leapsql/reason": done.reason,
+        "leapsql/detail": done.detail,
+        "leapsql/content_hash": node.content_hash,
+        "leapsql/code_version": done.code_version,
+        "leapsql/environment": environment,
+        "leapsql/run_id": run_id,
+        "leapsql/model_run_id": done.model_run_id,
+        "leapsql/execution_seconds": (done.execution_ms or 0) / 1000,
+        "leapsql/render_seconds": (done.render_ms or 0) / 1000,
+    }
+    if done.data_version is not None:
+        metadata["leapsql/data_version"] = done.data_version
+    if done.row_count is not None:
+        metadata[ROW_COUNT] = done.row_count
+    if done.rows_affected is not None:
+        metadata["leapsql/rows_affected"] = done.rows_affected
+    if done.sql is not None:
+        metadata["leapsql/sql"] = dg.MetadataValue.md(f"```sql\n{done.sql}\n```")
+    if done.tests:
+        metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
+    lineage = column_lineage(loaded, node)
+    if lineage is not None:
+        metadata[COLUMN_LINEAGE] = lineage
+        metadata["leapsql/column_lineage"] = dg.MetadataValue.md(_lineage_table(lineage))
+    return metadata
+
+
+def column_schema(node: Node, columns: Iterable[Column]) -> dg.TableSchema:
+    """Return columns with types, descriptions and what the model's tests promise of them."""
+    described = {} if not isinstance(node, Model) else {k.casefold(): v for k, v in node.config.columns.items()}
+    tests = node.config.tests if isinstance(node, Model) else ()
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type,
+                description=described.get(column.name.casefold()),
+                constraints=dg.TableColumnConstraints(
+                    nullable=not _promised(tests, "not_null", column.name),
+                    unique=_promised(tests, "unique", column.name),
+                ),
+            )
+            for column in columns
+        ]
+    )
+
+
+def column_lineage(loaded: LoadedAssets, node: Node) -> dg.TableColumnLineage | None:
+    """Return which columns of which assets flow into each column, ``None`` where none of it is known."""
+    if not isinstance(node, Model) or node.lineage.columns is None:
+        return None
+    known = {
+        column.name: [
+            dg.TableColumnDep(asset_key=loaded.keys[source.table], column_name=source.column)
+            for source in column.sources
+            if source.table in loaded.keys
+        ]
+        for column in node.lineage.columns
+        if column.kind != "unknown"
+    }
+    return dg.TableColumnLineage(known) if known else None
+
+
+def code_references(session: Session, node: Node) -> dg.CodeReferencesMetadataValue:
+    """Return links to the model's file, at the line its query begins, and to the macro files it used."""
+    files: Mapping[str, int] = {node.file: node.line if isinstance(node, Model) else 1}
+    macros: Mapping[str, int] = dict.fromkeys(node.macros, 1) if isinstance(node, Model) else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=dg.BetaWarning)
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(session.root / file), line_number=line, label=file)
+                for file, line in {**files, **macros}.items()
+            ]
+        )
+
+
+def _known_columns(node: Node) -> list[str]:
+    if not isinstance(node, Model):
+        return list(node.columns)
+    return [] if node.lineage.columns is None else [column.name for column in node.lineage.columns]
+
+
+def _promised(tests: Iterable[DataTest], kind: str, column: str) -> bool:
+    return any(
+        test.kind == kind
+        and test.severity == "error"
+        and test.where is None
+        and [name.casefold() for name in test.columns] == [column.casefold()]
+        for test in tests
+    )
+
+
+def _tests_table(done: ModelFinished) -> str:
+    rows = [
+        f"| {_cell(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'} |"
+        for result in done.tests
+    ]
+    return "\n".join(["| test | result |", "|---|---|", *rows])
+
+
+def _lineage_table(lineage: dg.TableColumnLineage) -> str:
+    rows = [
+        f"| {_cell(column)} | {_cell(', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps))} |"
+        for column, deps in lineage.deps_by_column.items()
+    ]
+    more = [f"| … {len(rows) - _MOST_LINEAGE_ROWS} more | |"] if len(rows) > _MOST_LINEAGE_ROWS else []
+    return "\n".join(["| column | from |", "|---|---|", *rows[:_MOST_LINEAGE_ROWS], *more])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,154 @@
+"""One op execution: the core's events become materializations, releases, log lines and, at the end, a failure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from leapsql_core import (
+    LeapSQLError,
+    ModelFinished,
+    RunFinished,
+    RunOptions,
+    RunStarted,
+    Session,
+    models_built_in,
+    stream_session_run,
+)
+from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.metadata import materialization_metadata
+from leapsql_dagster.settings import RunSettings
+from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
+
+RunResult = dg.MaterializeResult[Any] | dg.Output[None]
+
+CODE_VERSION_TAG = "dagster/code_version"
+_MOST_LOGGED = 50
+
+
+def stream_run(
+    context: dg.AssetExecutionContext,
+    loaded: LoadedAssets,
+    session: Session,
+    settings: RunSettings,
+    *,
+    parallel: int,
+    wait_seconds: float,
+    connection_config: Mapping[str, Any],
+) -> Iterator[RunResult]:
+    """Build what is selected in `context`; yields what the op must yield.
+
+    Raises:
+        Failure: models failed, or nothing could be run.
+    """
+    environment = session.project.environment
+    context.log.info(f"LeapSQL: {settings.describe(environment)}")
+    # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
+    materializes = environment == loaded.session.project.environment
+    awaited = keys_awaited_by_other_steps(context)
+    options = RunOptions(
+        selection=_selection(context, loaded, session),
+        force=settings.mode == "all",
+        full_refresh=settings.full_refresh,
+        parallel=parallel,
+        orchestrator_run_id=context.run.run_id,
+    )
+    failed: list[ModelFinished] = []
+    skipped: list[ModelFinished] = []
+    run_id = ""
+    events = stream_session_run(
+        session, options, wait_seconds=wait_seconds, on_wait=context.log.info, connection_config=connection_config
+    )
+    try:
+        for event in events:
+            if isinstance(event, RunStarted):
+                run_id = event.run_id
+                _log_plan(context, event)
+            elif isinstance(event, RunFinished) or not isinstance(event, ModelFinished):
+                continue
+            elif event.status == "failed":
+                failed.append(event)
+                context.log.error(f"{event.path} failed: {event.error}")
+            else:
+                if event.status == "skipped":
+                    skipped.append(event)
+                yield from _results(
+                    event, loaded, materializes=materializes, awaited=awaited, run_id=run_id, environment=environment
+                )
+    except LeapSQLError as exc:
+        raise dg.Failure(description=str(exc)) from exc
+    finally:
+        events.close()
+    _log_skipped(context, skipped)
+    if failed:
+        raise _failure(failed, skipped)
+
+
+def _selection(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session) -> list[str]:
+    """Return the selected paths; in a retry, without what earlier attempts of this run have built."""
+    selected = [path for key, path in loaded.paths.items() if key in context.selected_asset_keys]
+    if context.retry_number == 0:
+        return selected
+    built = models_built_in(session, orchestrator_run_id=context.run.run_id)
+    return [path for path in selected if path not in built]
+
+
+def _results(
+    event: ModelFinished,
+    loaded: LoadedAssets,
+    *,
+    materializes: bool,
+    awaited: set[dg.AssetKey],
+    run_id: str,
+    environment: str,
+) -> Iterator[RunResult]:
+    """Yield what Dagster is told of one model that did not fail."""
+    key = loaded.keys[event.path]
+    if event.status == "success" and materializes:
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata=materialization_metadata(loaded, event, run_id=run_id, environment=environment),
+            data_version=None if event.data_version is None else dg.DataVersion(event.data_version),
+            tags={CODE_VERSION_TAG: event.code_version},
+        )
+    elif key in awaited and event.reason != "upstream_failed":
+        yield release(key)
+
+
+def _log_plan(context: dg.AssetExecutionContext, event: RunStarted) -> None:
+    decisions = event.plan.decisions.values()
+    builds = [decision for decision in decisions if decision.action == "build"]
+    checks = [decision for decision in decisions if decision.action == "check"]
+    lines = [f"LeapSQL run {event.run_id}: {len(builds)} to build, {len(checks)} to check, of {len(decisions)}"]
+    lines += [f"  build {d.path}: {d.reason} ({d.detail})" for d in builds[:_MOST_LOGGED]]
+    if len(builds) > _MOST_LOGGED:
+        lines.append(f"  … and {len(builds) - _MOST_LOGGED} more")
+    if event.plan.stale_parents:
+        lines.append(f"  not selected, though out of date: {', '.join(event.plan.stale_parents)}")
+    context.log.info("\n".join(lines))
+
+
+def _log_skipped(context: dg.AssetExecutionContext, skipped: list[ModelFinished]) -> None:
+    """Log all that was skipped in one line: each line is an event that Dagster stores."""
+    if not skipped:
+        return
+    lines = [f"{len(skipped)} skipped:"]
+    lines += [f"  {event.path}: {event.reason} ({event.detail})" for event in skipped[:_MOST_LOGGED]]
+    if len(skipped) > _MOST_LOGGED:
+        lines.append(f"  … and {len(skipped) - _MOST_LOGGED} more")
+    context.log.info("\n".join(lines))
+
+
+def _failure(failed: list[ModelFinished], skipped: list[ModelFinished]) -> dg.Failure:
+    """Return the op's failure; it names what failed, why, and what was skipped because of that."""
+    blocked = [event for event in skipped if event.reason == "upstream_failed"]
+    said = f"failed: {', '.join(event.path for event in failed)}"
+    if blocked:
+        said += f"; skipped because of that: {', '.join(event.path for event in blocked)}"
+    metadata: dict[str, Any] = {
+        event.path: dg.MetadataValue.md(f"```\n{event.error}\n```") for event in failed[:_MOST_LOGGED]
+    }
+    if blocked:
+        rows = [f"- {event.path}: {event.detail}" for event in blocked[:_MOST_LOGGED]]
+        metadata["skipped"] = dg.MetadataValue.md("\n".join(rows))
+    return dg.Failure(description=said, metadata=metadata)

@@ -1,0 +1,34 @@
+"""What Dagster keeps to itself and this plugin needs: which assets other steps of a run wait for, and their release.
+
+Both rest on what is private in Dagster, so both stand here alone and are tested on every supported version.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+# An output so marked is stored without a materialization: Dagster does it for the assets that it observes.
+_WITHOUT_MATERIALIZATION = "__source_asset_observation__"
+
+
+def keys_awaited_by_other_steps(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
+    """Return the selected assets that assets in other steps of this run read.
+
+    Where Dagster does not tell, all selected assets count as awaited.
+    """
+    selected = set(context.selected_asset_keys)
+    layer: Any = getattr(context.job_def, "asset_layer", None)
+    if layer is None:
+        return selected
+    in_run = set(layer.executable_asset_keys) if hasattr(layer, "executable_asset_keys") else None
+    awaited: set[dg.AssetKey] = set()
+    for key in selected:
+        children = layer.get(key).child_keys
+        if any(child not in selected and (in_run is None or child in in_run) for child in children):
+            awaited.add(key)
+    return awaited
+
+
+def release(key: dg.AssetKey) -> dg.Output[None]:
+    """Return an output that lets the steps that wait for `key` go on, and records no materialization."""
+    return dg.Output(None, output_name=key.to_python_identifier(), metadata={_WITHOUT_MATERIALIZATION: True})
