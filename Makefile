@@ -1,0 +1,58 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DAGSTER_HOME := $(CURDIR)/.dagster_home
+
+.PHONY: help demo dev test lint unit test-matrix clean
+
+help:
+	@echo "make demo         build the example project through Dagster, twice"
+	@echo "make dev          open the example project in the Dagster UI"
+	@echo "make test         run every check and test"
+	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
+	@echo "make clean        remove what the other targets made"
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version`. Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: example_project/dagster.yaml
+	@mkdir -p $(DAGSTER_HOME)
+	@cp $< $@
+
+demo: $(INSTALLED) $(DAGSTER_HOME)/dagster.yaml
+	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/python example_project/demo.py
+
+dev: $(INSTALLED) $(DAGSTER_HOME)/dagster.yaml
+	DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/dagster dev --workspace workspace.yaml
+
+test: lint unit
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(INSTALLED)
+	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+test-matrix:
+	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.0 sqlglot[c]==30.29.0"
+	$(MAKE) --no-print-directory matrix-run NAME=newest PINS="--upgrade --upgrade-strategy eager"
+
+.PHONY: matrix-run
+matrix-run:
+	$(PYTHON) -m venv .venv-$(NAME)
+	.venv-$(NAME)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(PINS)
+	@.venv-$(NAME)/bin/python -c 'from importlib.metadata import version as v; print("$(NAME):", *(f"{p} {v(p)}" for p in ("dagster", "dagster-duckdb", "duckdb", "sqlglot")))'
+	.venv-$(NAME)/bin/pytest --numprocesses 2
+
+clean:
+	rm -rf $(VENV) .venv-oldest .venv-newest .dagster_home example_project/.leapsql .mypy_cache .pytest_cache .ruff_cache .hypothesis
