@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn
 
 #: A shell says so of a program that a signal has ended.
 _FROM_A_SIGNAL = 128
@@ -38,11 +37,11 @@ def interruptible() -> Iterator[Interruption]:
         yield interruption
         return
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        interruption.signal = number
-        raise KeyboardInterrupt
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        # Setting the signals aside here would be reported as a race where the second one has come already.
+        if interruption.signal is None:
+            interruption.signal = number
+            raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
