@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 
 from leapsql_core.errors import LeapSQLError
 from leapsql_core.execution.building import Built, build
 from leapsql_core.execution.course import Course, begin, fail, finish, job_for, settled, skip
 from leapsql_core.execution.events import Event, ModelStarted, RunFinished, RunStarted
+from leapsql_core.execution.holding import held
 from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import observe, with_versions
 from leapsql_core.execution.records import facts_of
@@ -23,7 +24,13 @@ from leapsql_core.protocols import NewModelRun
 
 _PAUSE_SECONDS = 0.05
 
-Ended = tuple[str, Future[Built]]
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A model that is being worked on: what was decided, and what will come of it."""
+
+    decision: Decision
+    future: Future[Built]
 
 
 def stream_run(shop: Workshop, options: RunOptions) -> Generator[Event, None, None]:
@@ -34,28 +41,44 @@ def stream_run(shop: Workshop, options: RunOptions) -> Generator[Event, None, No
     Raises:
         LeapSQLError: nothing could be decided or recorded. The run is then recorded as failed.
     """
-    run = shop.state.create_run(shop.project.environment, orchestrator_run_id=options.orchestrator_run_id)
-    events: Generator[Event, None, None] | None = None
-    listens = True
-    try:
+    with ExitStack() as ending:
+        with held():
+            run = shop.state.create_run(shop.project.environment, orchestrator_run_id=options.orchestrator_run_id)
+            ended = ending.enter_context(_ending_run(shop, run))
         course = _prepare(shop, options, run.id)
-        events = _stream_models(course, run, parallel=options.parallel)
+        events = ending.enter_context(closing(_stream_models(course, run, parallel=options.parallel)))
         for event in events:
-            listens = False
+            ended.listens = False
             yield event
-            listens = True
-    except BaseException as exc:
-        cancelled = not listens or not isinstance(exc, Exception)
-        with _noting_trouble(exc):
-            if events is not None:
-                events.close()
-        with _noting_trouble(exc):
-            error = "the run was cancelled" if cancelled else shop.project.secrets.mask(str(exc))
-            shop.state.complete_run(run.id, "cancelled" if cancelled else "failed", error=error)
-        raise
-    status, said = _outcome(course)
-    shop.state.complete_run(run.id, status, error=said)
+            ended.listens = True
+        with held():
+            status, said = _outcome(course)
+            shop.state.complete_run(run.id, status, error=said)
+            ended.done = True
     yield RunFinished(run.id, run.environment, status, said)
+
+
+@dataclass(slots=True)
+class _Ended:
+    """Whether a run was ended, and whether somebody listens to it just now."""
+
+    done: bool = False
+    listens: bool = True
+
+
+@contextmanager
+def _ending_run(shop: Workshop, run: Run) -> Iterator[_Ended]:
+    """End a run that something breaks off: as cancelled if nobody listens any more, else as failed."""
+    ended = _Ended()
+    try:
+        yield ended
+    except BaseException as exc:
+        if not ended.done:
+            cancelled = not ended.listens or not isinstance(exc, Exception)
+            error = "the run was cancelled" if cancelled else shop.project.secrets.mask(str(exc))
+            with held(), _noting_trouble(exc):
+                shop.state.complete_run(run.id, "cancelled" if cancelled else "failed", error=error)
+        raise
 
 
 @contextmanager
@@ -124,66 +147,68 @@ def _new_model_run(project: Project, ids: Mapping[str, str], decision: Decision)
 def _stream_models(course: Course, run: Run, *, parallel: int) -> Generator[Event, None, None]:
     """Yield what was decided, then what happens to each model; parents first, at most `parallel` at once."""
     schedule = Schedule({path: (*course.reads_from[path], *course.tests_read[path]) for path in course.plan.decisions})
-    ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-    running: dict[str, Decision] = {}
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+    running: dict[str, Work] = {}
     with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="leapsql") as pool:
         try:
             yield RunStarted(run.id, run.environment, course.plan)
             while schedule or running:
                 while schedule and len(running) < parallel:
-                    path = schedule.pop()
-                    decision = settled(course, path)
-                    job = None if decision.action == "skip" else job_for(course, path, decision)
-                    if job is None or isinstance(job, str):
-                        yield skip(course, path, decision) if job is None else fail(course, path, decision, job)
-                        schedule.done(path)
-                        continue
-                    begin(course, path, decision)
-                    work = pool.submit(build, job, course.shop.warehouse, cancelled=course.cancelled)
-                    running[path] = decision
-                    work.add_done_callback(partial(_note_end, ended, path))
-                    yield ModelStarted(path, decision)
+                    with held():
+                        event = _take_up(course, schedule, running, pool, ended)
+                    yield event
                 if running:
-                    path, work = ended.get()
-                    yield finish(course, path, running.pop(path), work)
-                    schedule.done(path)
+                    path = ended.get()
+                    with held():
+                        work = running.pop(path)
+                        event = finish(course, path, work.decision, work.future)
+                        schedule.done(path)
+                    yield event
         except GeneratorExit:
-            _cancel(course, running, ended)
+            with held():
+                _cancel(course, running)
             raise
         except BaseException as exc:
-            with _noting_trouble(exc):
-                _cancel(course, running, ended)
+            with held(), _noting_trouble(exc):
+                _cancel(course, running)
             raise
 
 
-def _note_end(ended: queue.SimpleQueue[Ended], path: str, work: Future[Built]) -> None:
-    ended.put((path, work))
+def _take_up(
+    course: Course,
+    schedule: Schedule,
+    running: dict[str, Work],
+    pool: ThreadPoolExecutor,
+    ended: queue.SimpleQueue[str],
+) -> Event:
+    """Begin with the next model, or end it at once where there is nothing to do; `ended` is told of what is begun."""
+    path = schedule.pop()
+    decision = settled(course, path)
+    job = None if decision.action == "skip" else job_for(course, path, decision)
+    if job is None or isinstance(job, str):
+        event = skip(course, path, decision) if job is None else fail(course, path, decision, job)
+        schedule.done(path)
+        return event
+    begin(course, path, decision)
+    future = pool.submit(build, job, course.shop.warehouse, cancelled=course.cancelled)
+    running[path] = Work(decision, future)
+    future.add_done_callback(lambda _: ended.put(path))
+    return ModelStarted(path, decision)
 
 
-def _cancel(course: Course, running: dict[str, Decision], ended: queue.SimpleQueue[Ended]) -> None:
+def _cancel(course: Course, running: dict[str, Work]) -> None:
     """Stop what runs, wait for it, and record how each model ended: what was committed counts as built."""
     course.cancelled.set()
-    try:
-        while running:
-            path, work = _next_end(course, ended)
-            finish(course, path, running.pop(path), work)
-        for path in course.plan.decisions:
-            if path not in course.ends:
-                skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled before it"))
-    finally:
-        # Where nothing can be recorded any more, what runs is stopped all the same.
-        while running:
-            running.pop(_next_end(course, ended)[0])
-
-
-def _next_end(course: Course, ended: queue.SimpleQueue[Ended]) -> Ended:
-    """Wait for a model to end; what begins a statement meanwhile is interrupted too."""
-    while True:
+    left = {work.future for work in running.values()}
+    while left:
+        # Again and again: what begins a statement meanwhile is interrupted too.
         course.shop.warehouse.interrupt()
-        try:
-            return ended.get(timeout=_PAUSE_SECONDS)
-        except queue.Empty:
-            continue
+        left = wait(left, timeout=_PAUSE_SECONDS).not_done
+    for path, work in running.items():
+        finish(course, path, work.decision, work.future)
+    for path in course.plan.decisions:
+        if path not in course.ends:
+            skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled before it"))
 
 
 def _outcome(course: Course) -> tuple[RunStatus, str | None]:
