@@ -37,16 +37,20 @@ def test_a_signal_is_heard_at_the_end_of_the_block(told: list[int]) -> None:
 def test_what_a_handler_raises_comes_out_at_the_end_of_the_block() -> None:
     """Ctrl-C, as Python hears it, ends what comes after the block, not the block."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    done = False
+    done: list[bool] = []
+
+    def step() -> None:
+        with held():
+            signal.raise_signal(signal.SIGINT)
+            done.append(True)
+
     try:
         with pytest.raises(KeyboardInterrupt):
-            with held():
-                signal.raise_signal(signal.SIGINT)
-                done = True
+            step()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert done
+    assert done == [True]
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
