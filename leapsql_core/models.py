@@ -20,6 +20,29 @@ InputKind = Literal["model", "seed", "source"]
 Action = Literal["build", "check", "skip"]
 BuildMode = Literal["full", "incremental"]
 
+#: Every reason that a decision can have; `docs/decisions.md` says what each means.
+Reason = Literal[
+    "new",
+    "query_changed",
+    "config_changed",
+    "seed_changed",
+    "resolved_differently",
+    "input_changed",
+    "volatile",
+    "missing",
+    "drifted",
+    "requested",
+    "full_refresh",
+    "input_pending",
+    "tests_changed",
+    "unobserved",
+    "formatting_only",
+    "metadata_only",
+    "unchanged",
+    "upstream_failed",
+    "cancelled",
+]
+
 #: Columns of a relation, by name. ``None`` stands for all of them, in their order; ``()`` for the number of rows alone.
 ColumnSet = tuple[str, ...] | None
 
@@ -422,12 +445,16 @@ class CodeVersion:
 
 @dataclass(frozen=True, slots=True)
 class TraceInput:
-    """An input as one build read it; ``data_version`` is ``None`` when it could not be taken."""
+    """An input as one build read it; ``data_version`` is ``None`` when it could not be taken.
+
+    ``seen`` are all columns that a source had then; what the project makes has a trace of its own that says so.
+    """
 
     name: str
     relation: str
     columns: ColumnSet
     data_version: str | None
+    seen: tuple[Column, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,7 +543,7 @@ class Decision:
 
     path: str
     action: Action
-    reason: str
+    reason: Reason
     detail: str
     mode: BuildMode = "full"
     recurring: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 from leapsql_core.errors import LeapSQLError, UsageError, WarehouseError
 from leapsql_core.execution import Event, RunOptions, Workshop, observe, stream_run, with_versions
 from leapsql_core.hashing import fingerprint_bytes
-from leapsql_core.models import Model, Project, Seed, Snapshot
-from leapsql_core.planning import Observations, Plan, Texts, chosen_paths, plan, texts_needed
+from leapsql_core.models import Model, Project, Seed, Snapshot, Target
+from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, texts_needed
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
 from leapsql_core.protocols import StateReader
 from leapsql_core.selection import needs_state, select
-from leapsql_core.sql import same_tokens
 from leapsql_core.state import SqliteStateStore, open_state_reader
-from leapsql_core.warehouses.duckdb.connection import database_path
+from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
+from leapsql_core.warehouses.duckdb.proofs import QueryProver
 from leapsql_core.warehouses.duckdb.settings import settings_that_count
 from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
 
@@ -84,9 +84,19 @@ def open_session(
     return Session(loaded, (state_path or root / loaded.config.state_path).absolute())
 
 
-def same_query(before: str, now: str) -> bool:
-    """Tell whether two resolved texts are proven to be one query: equal bytes, else equal tokens."""
-    return before == now or same_tokens(before, now)
+@contextmanager
+def proving(target: Target, *, catalog: str) -> Iterator[Prove]:
+    """Give what proves by the database's own reading that two resolved texts are one query; see `QueryProver`.
+
+    `catalog` is the name that the target's database goes by in SQL.
+    """
+    with closing(QueryProver(catalog, target.settings)) as prover:
+        yield prover.same
+
+
+def _proving(session: Session) -> AbstractContextManager[Prove]:
+    target = session.project.target
+    return proving(target, catalog=catalog_of(database_path(target, session.root)))
 
 
 def choose(session: Session, words: Iterable[str], *, exclude: Iterable[str] = (), look: bool = True) -> list[str]:
@@ -125,16 +135,17 @@ def plan_session(
     if look:
         with _masked(session):
             observations, snapshot = _look(session, snapshot, selection)
-    decided = plan(
-        session.project,
-        snapshot,
-        observations,
-        same_query,
-        texts=texts,
-        selection=selection,
-        force=force,
-        full_refresh=full_refresh,
-    )
+    with _proving(session) as prove:
+        decided = plan(
+            session.project,
+            snapshot,
+            observations,
+            prove,
+            texts=texts,
+            selection=selection,
+            force=force,
+            full_refresh=full_refresh,
+        )
     return Planned(session.project, decided, snapshot, observations, texts)
 
 
@@ -210,18 +221,18 @@ def stream_session_run(
             state.complete_run(run.id, "failed", error=project.secrets.mask(str(exc)))
             raise
         session.loaded.cache.save()
-        workshop = Workshop(
-            project=project,
-            warehouse=warehouse,
-            state=state,
-            prove=same_query,
-            render=compiler.render_for_run,
-            line_in_file=compiler.line_in_file,
-            seed_file=lambda seed: seed_path(session, seed),
-            seed_stands=lambda seed: seed_stands(session, seed),
-            settings=_settings(session),
-        )
-        with closing(warehouse):
+        with closing(warehouse), _proving(session) as prove:
+            workshop = Workshop(
+                project=project,
+                warehouse=warehouse,
+                state=state,
+                prove=prove,
+                render=compiler.render_for_run,
+                line_in_file=compiler.line_in_file,
+                seed_file=lambda seed: seed_path(session, seed),
+                seed_stands=lambda seed: seed_stands(session, seed),
+                settings=_settings(session),
+            )
             yield from stream_run(workshop, options)
 
 

@@ -32,10 +32,10 @@ from leapsql_core.execution import (
 )
 from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.models import Lineage, ModelRun, Project, QueryScan, Relation, Snapshot
-from leapsql_core.planning import Plan, Texts, plan, texts_needed
+from leapsql_core.planning import InputColumns, Plan, Texts, plan, texts_needed
 from leapsql_core.protocols import StateStore
 from leapsql_core.rendering import MacroFile
-from leapsql_core.session import same_query
+from leapsql_core.session import proving
 from leapsql_core.testing import InMemoryStateStore
 from leapsql_core.warehouses.duckdb.connection import Waiting, catalog_of
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
@@ -262,6 +262,11 @@ class Lab:
     def project(self) -> Project:
         return self.compiler.compile()
 
+    def prove(self, before: str, now: str, inputs: InputColumns) -> bool:
+        """Tell whether two resolved texts are one query, as a session does."""
+        with proving(self.project.target, catalog="memory") as prove:
+            return prove(before, now, inputs)
+
     def workshop(self, **changes: Any) -> Workshop:
         compiler = self.compiler
         project = compiler.compile()
@@ -269,7 +274,7 @@ class Lab:
             "project": project,
             "warehouse": self.warehouse,
             "state": self.state,
-            "prove": same_query,
+            "prove": self.prove,
             "render": compiler.render_for_run,
             "line_in_file": compiler.line_in_file,
             "seed_file": lambda seed: str(self.root / seed.file),
@@ -300,7 +305,7 @@ class Lab:
         resolved, code = texts_needed(project, snapshot)
         texts = Texts(self.state.read_texts(resolved), self.state.read_code_versions(code))
         chosen = list(selection) or None
-        return plan(project, snapshot, look.observations, same_query, texts=texts, selection=chosen, **options)
+        return plan(project, snapshot, look.observations, self.prove, texts=texts, selection=chosen, **options)
 
     # ---------------------------------------------------------------------------------------------------- what is there
 

@@ -58,7 +58,7 @@ def plan(
     }
     unread = planned.observations.unread if planned.observations.relations is None else ""
     page = [
-        *_stream_table(decisions, mask=mask, verbose=verbose),
+        *_stream_table(decisions, mask=mask, unread=unread, verbose=verbose),
         *paragraph(stream_notices(session.project, planned.plan, verbose=verbose)),
         *paragraph(_stream_summary(decisions, unread=unread)),
     ]
@@ -68,12 +68,14 @@ def plan(
     return 0
 
 
-def _stream_table(decisions: Sequence[Decision], *, mask: Callable[[str], str], verbose: bool) -> Iterator[Block]:
+def _stream_table(
+    decisions: Sequence[Decision], *, mask: Callable[[str], str], unread: str, verbose: bool
+) -> Iterator[Block]:
     standing = sum(_stands(decision) for decision in decisions)
     shown = [decision for decision in decisions if verbose or standing <= FEW or not _stands(decision)]
     if shown:
         columns = (Column("action"), Column("model"), Column("reason"), Column("detail", fit="wrap"))
-        yield Table(columns, tuple(_row(decision, mask=mask) for decision in shown))
+        yield Table(columns, tuple(_row(decision, mask=mask, unread=unread) for decision in shown))
 
 
 def _stands(decision: Decision) -> bool:
@@ -81,9 +83,12 @@ def _stands(decision: Decision) -> bool:
     return decision.action == "skip" or decision.reason == "unobserved"
 
 
-def _row(decision: Decision, *, mask: Callable[[str], str]) -> Line:
+def _row(decision: Decision, *, mask: Callable[[str], str], unread: str) -> Line:
     action = Cell(decision.action, ACTION_STYLES[decision.action])
     detail = added_detail(decision.reason, mask(decision.detail))
+    if unread and decision.reason == "unobserved":
+        # Why the warehouse was not looked at is said once, below the table.
+        detail = detail.removeprefix(unread).removeprefix("; ")
     cells = (action, decision.path, reason_words(decision.reason), detail)
     return row(*cells, style="quiet" if decision.action == "skip" else None)
 

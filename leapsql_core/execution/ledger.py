@@ -24,7 +24,7 @@ class Ledger:
 
     def __init__(self, project: Project, snapshot: Snapshot, look: Look, *, rewritten: Iterable[str]) -> None:
         """Begin with the state's `snapshot` and what a `look` at the warehouse showed since."""
-        self._project, self._settings = project, look.observations.settings
+        self._project, self._seen = project, look.observations
         taken = look.data_versions
         self.relations: dict[tuple[str, str], ObservedRelation] = dict(look.observations.relations or {})
         self.rewritten = set(rewritten)
@@ -37,11 +37,15 @@ class Ledger:
         """Return the inputs of a node as a build that begins now reads them."""
         read = [
             TraceInput(
-                entry.name, str(entry.relation), entry.columns, self.book.read_version(node, entry.name, entry.columns)
+                name=entry.name,
+                relation=str(entry.relation),
+                columns=entry.columns,
+                data_version=self.book.read_version(node, entry.name, entry.columns),
+                seen=self._seen.source_columns.get(entry.name),
             )
             for entry in node.inputs
         ]
-        return (*read, *settings_input(self._settings, self._project.secrets))
+        return (*read, *settings_input(self._seen.settings, self._project.secrets))
 
     def note_build(
         self,

@@ -1,6 +1,6 @@
 """What has to be built, what does not, and why: a function of the project, the traces and what was looked at."""
 
-from leapsql_core.planning.code import Prove, tests_hash, text_hash
+from leapsql_core.planning.code import InputColumns, Prove, tests_hash, text_hash
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, settle, texts_needed
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
@@ -16,6 +16,7 @@ from leapsql_core.planning.versions import (
 
 __all__ = [
     "IN_ORDER",
+    "InputColumns",
     "Observations",
     "Plan",
     "Prove",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from leapsql_core.hashing import canonical_json, config_facts, data_test_facts, fingerprint
 from leapsql_core.masking import Secrets
-from leapsql_core.models import Model, ModelConfig, Node, Query, Seed, Trace
+from leapsql_core.models import Column, Model, ModelConfig, Node, Query, Reason, Relation, Seed, Trace
 from leapsql_core.planning.observations import Texts
+from leapsql_core.sql import same_tokens
 
-#: Answers "same query?" for two resolved texts; only ``True`` when that is proven.
-Prove = Callable[[str, str], bool]
+#: The columns that a query's inputs have now, as far as they are known.
+InputColumns = Mapping[Relation, tuple[Column, ...]]
+#: Answers "same query?" for two resolved texts whose tokens differ, over inputs with these columns; only ``True`` when
+#: that is proven.
+Prove = Callable[[str, str, InputColumns], bool]
 
 _LONGEST_LINE = 60
 
@@ -23,7 +27,7 @@ class CodeChange:
     """How the code differs from what was built: whether to build for it, the reason, and what exactly differs."""
 
     builds: bool
-    reason: str
+    reason: Reason
     detail: str
 
 
@@ -37,8 +41,19 @@ def tests_hash(config: ModelConfig) -> str:
     return fingerprint([data_test_facts(test) for test in config.tests])
 
 
-def compare_code(node: Node, trace: Trace, *, texts: Texts, prove: Prove, secrets: Secrets) -> CodeChange | None:
-    """Return how `node` differs from what `trace` was built from, ``None`` if in nothing."""
+def compare_code(
+    node: Node,
+    trace: Trace,
+    *,
+    texts: Texts,
+    prove: Prove,
+    secrets: Secrets,
+    columns_of: Callable[[Model], InputColumns],
+) -> CodeChange | None:
+    """Return how `node` differs from what `trace` was built from, ``None`` if in nothing.
+
+    `columns_of` gives the columns of a model's inputs; it is asked only where texts have to be compared.
+    """
     if str(node.relation).casefold() != trace.relation.casefold():
         return CodeChange(True, "config_changed", f"its relation was {trace.relation}, now {node.relation}")
     if node.materialized != trace.materialized:
@@ -59,14 +74,23 @@ def compare_code(node: Node, trace: Trace, *, texts: Texts, prove: Prove, secret
         if field is not None:
             return CodeChange(True, "config_changed", field)
     if not same_text:
-        return _compare_query(node, trace, texts=texts, prove=prove, secrets=secrets)
+        inputs = columns_of(node)
+
+        def same(old: str, new: str) -> bool:
+            return same_tokens(old, new) or prove(old, new, inputs)
+
+        return _compare_query(node, trace, texts, same, secrets)
     if built is None:
         return CodeChange(True, "config_changed", "its configuration changed, and the old one is not kept: in doubt")
     differs = _differing_keys(config_facts(node.config), dict(built.config))
-    return CodeChange(False, "metadata_only", f"only {', '.join(differs) or 'descriptive fields'} changed")
+    if not differs:
+        return CodeChange(False, "formatting_only", "names in it are written otherwise, and mean the same")
+    return CodeChange(False, "metadata_only", f"only {', '.join(differs)} changed")
 
 
-def _compare_query(node: Model, trace: Trace, *, texts: Texts, prove: Prove, secrets: Secrets) -> CodeChange:
+def _compare_query(
+    node: Model, trace: Trace, texts: Texts, same: Callable[[str, str], bool], secrets: Secrets
+) -> CodeChange:
     old = texts.resolved.get(trace.query_hash)
     old_batch = texts.resolved.get(trace.incremental_query_hash or "")
     if old is None or (trace.incremental_query_hash is not None and old_batch is None):
@@ -74,14 +98,16 @@ def _compare_query(node: Model, trace: Trace, *, texts: Texts, prove: Prove, sec
     pairs = [(old, secrets.mask(node.query.resolved))]
     if node.incremental_query is not None and old_batch is not None:
         pairs.append((old_batch, secrets.mask(node.incremental_query.resolved)))
-    if all(prove(before, now) for before, now in pairs):
+    if all(same_tokens(before, now) for before, now in pairs):
         return CodeChange(False, "formatting_only", "only layout and comments changed")
+    if all(same(before, now) for before, now in pairs):
+        return CodeChange(False, "formatting_only", "its text changed, and is proven to be the same query")
     code = texts.code.get(trace.content_hash)
     if code is not None:
         rendered = [(code.rendered_sql, secrets.mask(node.query.rendered))]
         if node.incremental_query is not None and code.rendered_incremental_sql is not None:
             rendered.append((code.rendered_incremental_sql, secrets.mask(node.incremental_query.rendered)))
-        if all(prove(before, now) for before, now in rendered):
+        if all(same(before, now) for before, now in rendered):
             detail = f"names in it mean other relations now: {_first_difference(pairs)}"
             return CodeChange(True, "resolved_differently", detail)
         pairs = rendered

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from leapsql_core.errors import SelectionError
 from leapsql_core.models import BuildMode, Decision, Failure, Model, Node, Project, Snapshot, Trace
 from leapsql_core.names import did_you_mean
-from leapsql_core.planning.code import CodeChange, Prove, compare_code, tests_hash, text_hash
-from leapsql_core.planning.inputs import compare_inputs
+from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, tests_hash, text_hash
+from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
 from leapsql_core.planning.settings import compare_settings
@@ -95,8 +95,12 @@ def plan(
     """
     chosen = set(chosen_paths(project, selection))
     traces, failures = snapshot.traces, snapshot.failures
+
+    def columns_of(model: Model) -> InputColumns:
+        return input_columns(model, traces, observations)
+
     changes = {
-        path: compare_code(node, traces[path], texts=texts, prove=prove, secrets=project.secrets)
+        path: compare_code(node, traces[path], texts=texts, prove=prove, secrets=project.secrets, columns_of=columns_of)
         for path, node in project.nodes.items()
         if path in traces
     }

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from leapsql_core.hashing import column_set_key
-from leapsql_core.models import ColumnSet, Decision, Input, Model, Node, Project, Seed, Trace, TraceInput
+from leapsql_core.models import (
+    Column,
+    ColumnSet,
+    Decision,
+    Input,
+    Model,
+    Node,
+    Project,
+    Reason,
+    Relation,
+    Seed,
+    Trace,
+    TraceInput,
+)
+from leapsql_core.planning.observations import Observations
 from leapsql_core.planning.settings import SETTINGS
 from leapsql_core.planning.versions import VersionBook, moves_by_itself, within
 
@@ -46,6 +60,25 @@ def compare_inputs(
     return None
 
 
+def input_columns(
+    model: Model, traces: Mapping[str, Trace], observations: Observations
+) -> dict[Relation, tuple[Column, ...]]:
+    """Return the columns that the inputs of `model`, and itself, have now; those that are not known are left out.
+
+    Of a source that was not looked at they are those that the model's last build saw.
+    """
+    own = traces.get(model.path)
+    sources = {entry.name: entry.seen for entry in own.inputs if entry.seen is not None} if own is not None else {}
+    sources.update(observations.source_columns)
+    found: dict[Relation, tuple[Column, ...]] = {}
+    for name, relation in ((model.path, model.relation), *((entry.name, entry.relation) for entry in model.inputs)):
+        if name in traces:
+            found[relation] = traces[name].columns
+        elif name in sources:
+            found[relation] = sources[name]
+    return found
+
+
 def _compare_one(
     node: Model, entry: Input, before: TraceInput, *, project: Project, book: VersionBook, pending: bool
 ) -> Decision | None:
@@ -68,7 +101,9 @@ def _compare_one(
     if now is None or before.data_version is None:
         why = book.doubt(entry.name, entry.columns)
         detail = f"whether {entry.name} changed cannot be told{f' ({why})' if why else ''}: built in doubt"
-        return _build(node, "input_changed", detail, recurring=True)
+        # A build that reads what is known now takes the doubt away; what was not looked at may be astray again.
+        stays = now is None or not book.was_looked_at(entry.name, entry.columns)
+        return _build(node, "input_changed", detail, recurring=stays)
     if now == before.data_version:
         return None
     what = "names or types of columns" if view else "data"
@@ -95,7 +130,7 @@ def _compare_columns(
     return _build(node, "resolved_differently", f"it reads other columns of {entry.name}: {change}")
 
 
-def _build(node: Model, reason: str, detail: str, *, recurring: bool = False) -> Decision:
+def _build(node: Model, reason: Reason, detail: str, *, recurring: bool = False) -> Decision:
     return Decision(node.path, "build", reason, detail, recurring=recurring)
 
 

@@ -33,7 +33,13 @@ def read_snapshot(connection: sqlite3.Connection, environment: str) -> Snapshot:
         " WHERE current_traces.environment = ? ORDER BY trace_inputs.model_run_id, trace_inputs.position",
         (environment,),
     ):
-        read = TraceInput(row["name"], row["relation"], read_column_set(row["columns"]), row["data_version"])
+        read = TraceInput(
+            name=row["name"],
+            relation=row["relation"],
+            columns=read_column_set(row["columns"]),
+            data_version=row["data_version"],
+            seen=None if row["seen"] is None else read_columns(row["seen"]),
+        )
         inputs.setdefault(row["model_run_id"], []).append(read)
     traces = {
         row["path"]: _trace(row, tuple(inputs.get(row["model_run_id"], ())))
@@ -194,10 +200,18 @@ def _write_trace(connection: sqlite3.Connection, trace: Trace, *, model_id: str)
         },
     )
     connection.executemany(
-        "INSERT INTO trace_inputs (model_run_id, position, name, relation, columns, data_version)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO trace_inputs (model_run_id, position, name, relation, columns, data_version, seen)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (trace.model_run_id, position, read.name, read.relation, write_column_set(read.columns), read.data_version)
+            (
+                trace.model_run_id,
+                position,
+                read.name,
+                read.relation,
+                write_column_set(read.columns),
+                read.data_version,
+                None if read.seen is None else write_columns(read.seen),
+            )
             for position, read in enumerate(trace.inputs)
         ],
     )

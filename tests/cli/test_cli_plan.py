@@ -63,6 +63,7 @@ def test_no_look_leaves_the_warehouse_alone(built: Shop) -> None:
     assert answer.status == 0
     assert "the warehouse was not looked at" in answer.lines[-2]
     assert answer.lines[-1].endswith("5 to check")
+    assert answer.out.count("not looked at") == 1  # and not once more for each model
 
 
 def test_an_empty_selection_is_said_to_be_empty(built: Shop) -> None:

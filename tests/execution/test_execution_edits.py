@@ -32,7 +32,9 @@ FILES: Mapping[str, str] = {
     "models/notes.sql": "select distinct note from orders",
     "models/everyone.sql": "select name from customers union select note from orders",
     "models/copy.sql": "select * from orders",
-    "models/greeting.sql": "select '{{ env.get('WORD', 'hello') }}' as word, name from customers",
+    "models/greeting.sql": (
+        "with c as (select name from customers) select '{{ env.get('WORD', 'hello') }}' as word, name from c"
+    ),
     "models/days.sql": "/*---\nmaterialized: incremental\nunique_key: id\n---*/\nselect id, amount from orders"
     "{% if is_incremental() %} where id > 0 {% endif %}",
 }
@@ -57,8 +59,14 @@ def edit(name: str, do: Callable[[Lab], Any], *built: str) -> Any:
     return pytest.param(Edit(name, do, frozenset(built)), id=name)
 
 
-def replace(file: str, old: str, new: str) -> Callable[[Lab], Any]:
-    return lambda lab: lab.replace(file, old, new)
+def replace(file: str, *texts: str) -> Callable[[Lab], Any]:
+    """Replace each text of a file by the one behind it."""
+
+    def do(lab: Lab) -> None:
+        for old, new in zip(texts[::2], texts[1::2], strict=True):
+            lab.replace(file, old, new)
+
+    return do
 
 
 def write(file: str, text: str | None) -> Callable[[Lab], Any]:
@@ -152,7 +160,22 @@ EDITS = [
         ),
         "report",
     ),
-    edit("an alias", replace("models/report.sql", "select c.name", "select c.name as name"), "report"),
+    edit("an alias that says the name again", replace("models/report.sql", "select c.name", "select c.name as name")),
+    edit(
+        "aliases of tables renamed, sides of an ON swapped, INNER written",
+        write(
+            "models/report.sql",
+            "select buyer.name, s.cents from totals as s inner join customers as buyer on (s.customer = buyer.id)",
+        ),
+    ),
+    edit("a CTE renamed", replace("models/greeting.sql", "with c as", "with k as", "word, name from c", "word, name from k")),
+    edit("GROUP BY 1", replace("models/totals.sql", "group by customer", "group by 1")),
+    edit("parentheses", replace("models/paid.sql", "amount > {{ var('least') }}", "((amount) > ({{ var('least') }}))")),
+    edit(
+        "a cast to the type that it has", replace("models/notes.sql", "distinct note", "distinct note::varchar as note")
+    ),
+    edit("an alias that is another name", replace("models/report.sql", "c.name,", "c.name as called,"), "report"),
+    edit("DISTINCT gains a column", replace("models/notes.sql", "distinct note", "distinct note, kind"), "notes"),
     edit(
         "a model moved to another schema",
         front("models/customers.sql", "schema: crm"),

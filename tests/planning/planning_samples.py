@@ -26,7 +26,6 @@ from leapsql_core.models import (
     Trace,
 )
 from leapsql_core.planning import Observations, Plan, Texts, column_sets_read, plan, sets_read_in_order, version_key
-from leapsql_core.session import same_query
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -148,7 +147,7 @@ class World:
             self.project,
             self.snapshot,
             self.observations,
-            same_query,
+            lambda *_: False,
             texts=Texts(self.texts, self.code),
             selection=list(selection) or None,
             **options,

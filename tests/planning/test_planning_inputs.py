@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from planning_samples import World, model, relation
 
-from leapsql_core.models import Decision, Model, ObservedRelation, TraceInput
+from leapsql_core.models import Column, Decision, Model, ObservedRelation, Relation, TraceInput
 from leapsql_core.planning import Observations, VersionBook, column_sets_read, settle
+from leapsql_core.planning.inputs import input_columns
 
 CHAIN = {
     "models/a.sql": "select 1 as x, 2 as y, 3 as z",
@@ -325,13 +326,15 @@ def test_a_source_that_cannot_be_read_is_in_doubt_and_says_why() -> None:
 
 
 def test_a_version_that_was_not_told_when_it_was_built_is_in_doubt() -> None:
-    """Two unknowns are not equal."""
+    """Two unknowns are not equal. Where a version is known now, a build takes the doubt away."""
     world = World(READS)
     trace = world.traces["m"]
     world.traces["m"] = replace(trace, inputs=(replace(trace.inputs[0], data_version=None),))
-    assert world.decide("m") == Decision(
-        "m", "build", "input_changed", "whether raw.src changed cannot be told: built in doubt", recurring=True
-    )
+    detail = "whether raw.src changed cannot be told: built in doubt"
+    assert world.decide("m") == Decision("m", "build", "input_changed", detail)
+    for key in list(world.source_versions):
+        world.source_versions[key] = None
+    assert world.decide("m") == Decision("m", "build", "input_changed", detail, recurring=True)
 
 
 def test_a_change_that_is_sure_wins_over_a_doubt() -> None:
@@ -527,3 +530,25 @@ def test_the_sets_of_columns_that_readers_rest_on_are_known_beforehand() -> None
     assert sets["raw.src"] == (("k",),)
     assert sets["r"] == (None,)
     assert set(sets["t"]) == {None, ("x",), ("x", "y")}
+
+
+# ------------------------------------------------------------------------------------------------ columns of inputs now
+
+
+def test_columns_of_inputs_are_those_of_their_traces_and_of_sources_as_they_were_seen_last() -> None:
+    """A proof is made with what is there now; a source that was not looked at counts as the last build saw it."""
+    world = World(
+        {"models/a.sql": "select k from src", "models/b.sql": "select a.k, s.b from a join src as s using (k)"}
+    )
+    b = world.project.nodes["b"]
+    assert isinstance(b, Model)
+    now = input_columns(b, world.traces, world.observations)
+    assert now[Relation("main", "a")] == world.traces["a"].columns
+    assert now[Relation("main", "b")] == world.traces["b"].columns
+    assert now[Relation("", "src")] == world.source_columns["src"]
+    seen = (Column("k", "INTEGER"), Column("b", "DATE"))
+    for columns, found in ((seen, seen), (None, None)):
+        inputs = tuple(replace(entry, seen=columns) for entry in world.traces["b"].inputs)
+        before = {**world.traces, "b": replace(world.traces["b"], inputs=inputs)}
+        assert input_columns(b, before, Observations()).get(Relation("", "src")) == found
+    assert input_columns(b, {}, Observations()) == {}

@@ -74,7 +74,9 @@ def build(
         "columns": (Column("id", "BIGINT"), Column("größe", "DECIMAL(18,3)")),
         "tests_hash": "tests 1",
         "inputs": (
-            TraceInput("raw.orders", '"raw"."orders"', ("id", "b"), "input 1"),
+            TraceInput(
+                "raw.orders", '"raw"."orders"', ("id", "b"), "input 1", (Column("id", "INTEGER"), Column("b", "DATE"))
+            ),
             TraceInput("raw.all", '"raw"."all"', None, None),
             TraceInput("raw.count", '"raw"."count"', (), "input 3"),
         ),
