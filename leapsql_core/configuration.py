@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from leapsql_core.documents import (
@@ -67,7 +67,7 @@ class SourceDocument(Document):
     @model_validator(mode="after")
     def _column_belongs_to_version(self) -> SourceDocument:
         if (self.version == "column") != (self.column is not None):
-            raise ValueError("`version: column` and `column: name` go together")
+            raise ValueError("`version: column` and `column: name` go together. Write both, or neither.")
         return self
 
 
@@ -160,24 +160,24 @@ def _read_document(
     problems += _stream_repeated_sources(written)
     lines = {".".join(map(str, path)): line for path, line in written.lines.items() if len(path) == 1}
     lines.update(
-        {f"sources.{path[1]}": n for path, n in written.lines.items() if path[:1] == ("sources",) and path[1:]}
+        {f"sources.{path[1]}": n for path, n in written.lines.items() if path[:1] == ("sources",) and len(path) == 2}
     )
     try:
-        document = validate_document(filled, ProjectDocument)
+        hidden = _secrets(_named(filled.data.get("secrets")), environ)
+        document = validate_document(filled, ProjectDocument, mask=hidden.mask)
     except ProjectError as exc:
         # What a variable that is not set leaves behind is not wrong for a second reason.
-        problems += [problem for problem in exc.problems if problem.line not in unset]
-        raise ProjectError(_masked(problems, filled.data.get("secrets"), environ)) from exc
+        problems += [problem for problem in exc.problems if problem.line not in unset or "${" not in problem.cause]
+        raise ProjectError(problems) from exc
     if problems:
         raise ProjectError(problems)
     return document, lines
 
 
-def _masked(problems: Iterable[Problem], secrets: Any, environ: Mapping[str, str]) -> list[Problem]:
-    """Take the values of secrets out of complaints that quote what is written, or was filled in."""
-    names = [secrets] if isinstance(secrets, str) else secrets if isinstance(secrets, list) else []
-    hidden = _secrets((name for name in names if isinstance(name, str)), environ)
-    return [replace(problem, cause=hidden.mask(problem.cause), mend=hidden.mask(problem.mend)) for problem in problems]
+def _named(secrets: Any) -> list[str]:
+    """Return the names under ``secrets:``, whatever else is written there: it was not checked yet."""
+    names = secrets if isinstance(secrets, list) else [secrets]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _secrets(names: Iterable[str], environ: Mapping[str, str]) -> Secrets:

@@ -25,6 +25,7 @@ from leapsql_core.names import did_you_mean
 
 _OPENING = re.compile(r"\s*/\*---(?![-*])")
 _CLOSING = "---*/"
+_LATE = re.compile(r"^[ \t]*/\*---[ \t]*$", re.MULTILINE)
 
 
 class IncrementalDocument(Document):
@@ -74,7 +75,7 @@ class ColumnsTestDocument(TestDocument):
     @model_validator(mode="after")
     def _some_column(self) -> ColumnsTestDocument:
         if (self.column is None) == (not self.columns):
-            raise ValueError("give `column` or `columns`")
+            raise ValueError("give `column` or `columns`. Write one of the two.")
         return self
 
 
@@ -149,6 +150,10 @@ def read_model_text(text: str, *, file: str) -> ModelText:
     """
     opening = _OPENING.match(text)
     if opening is None:
+        late = _LATE.search(text)
+        if late is not None and _CLOSING in text[late.end() :]:
+            cause, mend = "the frontmatter is not at the top", "Move it before everything else, comments included."
+            raise ProjectError([Problem(file, 1 + text.count("\n", 0, late.start()), cause, mend)])
         return _model_text(ModelConfig(), text, 1, {})
     first_line = 1 + text.count("\n", 0, opening.end())
     end = text.find(_CLOSING, opening.end())

@@ -293,7 +293,8 @@ class Model:
 
     ``line`` is where the query begins in its file. ``incremental_query`` is the query with ``is_incremental()`` true,
     for incremental models. ``run_values`` names values of the run that its template reads (``run_started_at``, …): the
-    queries then hold placeholders and are rendered again when the model runs. ``macros`` are the macro files it used.
+    queries then hold placeholders and are rendered again when the model runs. ``macros`` are the macro files it used;
+    ``files`` the names and patterns of files that its queries read, ``functions`` all that they call, in lower case.
     """
 
     path: str
@@ -311,6 +312,8 @@ class Model:
     run_values: tuple[str, ...] = ()
     macros: tuple[str, ...] = ()
     tested: tuple[Relation | None, ...] = ()
+    files: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
     @property
     def materialized(self) -> Materialized:

@@ -46,11 +46,11 @@ def nearest(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     return [by_folded[hit] for hit in difflib.get_close_matches(word.casefold(), list(by_folded), n=most, cutoff=0.6)]
 
 
-def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """Return a sentence that offers the nearest names, or `otherwise` when none is near.
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "", otherwise: str = "") -> str:
+    """Return a sentence that offers the nearest names, with `before` before each, or `otherwise` when none is near.
 
-    >>> did_you_mean("tag", ["tags", "owner"])
-    'Did you mean tags?'
+    >>> did_you_mean("cor", ["core", "owner"], before="tag:")
+    'Did you mean tag:core?'
     """
-    near = nearest(word, known)
+    near = [f"{before}{name}" for name in nearest(word, known)]
     return f"Did you mean {' or '.join(near)}?" if near else otherwise

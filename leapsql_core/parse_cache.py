@@ -7,10 +7,12 @@ or written is done without. What holds a secret is not kept.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from leapsql_core import models, sql
-from leapsql_core.hashing import canonical_json, fingerprint, fingerprint_bytes
+from leapsql_core.hashing import fingerprint, fingerprint_bytes
 from leapsql_core.masking import Secrets
 from leapsql_core.models import (
     Column,
@@ -36,6 +38,8 @@ Answer = TypeVar("Answer")
 
 _ROOM_FOR_OTHERS = 4
 _PATIENCE = 1.0
+_SEAL = 16
+_RACY_SECONDS = 2.0
 _SCHEMA = "CREATE TABLE IF NOT EXISTS parsed (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
 
@@ -78,6 +82,22 @@ class ParseCache:
 
         return self._answer(["seed", content_hash], describe, lambda names: tuple(map(str, names)))
 
+    def file_hash(self, path: Path) -> str:
+        """Return the hash of a file's bytes; one that has not been touched since is not read again.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        stat = path.stat()
+        question = ["file", str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino]
+
+        def read() -> str:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+
+        # What was written this moment may be written once more without its time telling so.
+        return read() if time.time() - stat.st_mtime < _RACY_SECONDS else self._answer(question, read, str)
+
     def save(self) -> None:
         """Write what was learned; if most of what is there serves nobody any more, it makes room."""
         if self._file is None or not self._learned:
@@ -91,20 +111,20 @@ class ParseCache:
 
     def _answer(self, question: list[Any], ask: Callable[[], Answer], read: Callable[[Any], Answer]) -> Answer:
         key = fingerprint([self._versions, *question])
-        value = self._known.get(key)
-        if value is not None:
-            try:
-                answer = read(json.loads(value))
-            except (TypeError, ValueError, RecursionError):
-                answer = None  # damaged: it is worked out again, and written anew
-            if answer is not None:
-                self._used[key] = value
-                return answer
+        value = self._known.get(key, "")
+        said = value[_SEAL:]
+        if value and value == _sealed(key, said):  # damaged, it is worked out again, and written anew
+            self._used[key] = value
+            return read(json.loads(said))
         answer = ask()
-        value = canonical_json(_facts(answer))
-        if self._secrets.mask(value) == value:
-            self._used[key] = self._known[key] = self._learned[key] = value
+        facts = _facts(answer)
+        if not self._holds_secret([question, facts]):
+            self._used[key] = self._known[key] = self._learned[key] = _sealed(key, json.dumps(facts))
         return answer
+
+    def _holds_secret(self, value: Any) -> bool:
+        text = "\n".join(_stream_texts(value))
+        return self._secrets.mask(text) != text
 
 
 @cache
@@ -114,6 +134,19 @@ def _code_version(database: str) -> str:
     sources = [Path(file) for file in files if file is not None]
     sources += Path(str(sql.__file__)).parent.rglob("*.py")
     return fingerprint([fingerprint_bytes(file.read_bytes()) for file in sorted(sources) if file.is_file()])
+
+
+def _sealed(key: str, said: str) -> str:
+    """Return what is kept of an answer: no bit of it, nor of its key, can change unnoticed."""
+    return fingerprint_bytes(f"{key}{said}".encode())[:_SEAL] + said
+
+
+def _stream_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _stream_texts(item)
 
 
 # ------------------------------------------------------------------------------------------------------------ the file

@@ -21,6 +21,8 @@ from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
 PARSE_CACHE_FILE = "parsed.db"
 
+_MEND_RIGHTS = "Correct its rights, or where the link points to; or take it out."
+
 #: A byte of a file's name that is no UTF-8, as Python shows it.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -161,7 +163,7 @@ def _stream_files(
     """
     folder: str = getattr(config, key)
     top = root / folder
-    if not top.is_dir():
+    if not os.path.isdir(top):  # which says no, where Path.is_dir() may not be allowed to look
         if key in config.lines or key == "models_dir":
             mend = f"Make the folder, or correct `{key}` in {CONFIG_FILE}."
             problems.append(Problem(CONFIG_FILE, config.lines.get(key), f"the folder `{folder}` does not exist", mend))
@@ -188,16 +190,21 @@ def _stream_paths(folder: Path, above: frozenset[str], problems: list[Problem], 
     try:
         entries = list(os.scandir(folder))
     except OSError as exc:
-        problems.append(Problem(shown, None, f"the folder cannot be read: {exc.strerror}"))
+        problems.append(Problem(shown, None, f"the folder cannot be read: {exc.strerror}", _MEND_RIGHTS))
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        path = Path(entry.path)
-        if entry.is_dir():
-            yield from _stream_paths(path, above | {real}, problems, shown=f"{shown}/{entry.name}")
+        inner = f"{shown}/{entry.name}"
+        try:
+            is_folder = entry.is_dir()
+        except OSError as exc:  # a link to itself, or to where nobody may look: it may be a folder of models
+            problems.append(Problem(inner, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
+            continue
+        if is_folder:
+            yield from _stream_paths(Path(entry.path), above | {real}, problems, shown=inner)
         else:
-            yield path
+            yield Path(entry.path)
 
 
 def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> SeedFile | None:
@@ -205,9 +212,10 @@ def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> See
         content_hash = fingerprint_bytes(found.path.read_bytes())
         return SeedFile(found.file, content_hash, cache.seed_columns(found.path, content_hash))
     except WarehouseError as exc:
-        problems.append(Problem(found.file, None, exc.cause, exc.mend or "Write a CSV file with one header line."))
+        cause = exc.cause.replace(str(found.path), found.file)
+        problems.append(Problem(found.file, None, cause, exc.mend or "Write a CSV file with one header line."))
     except OSError as exc:
-        problems.append(Problem(found.file, None, f"cannot be read: {exc.strerror}"))
+        problems.append(Problem(found.file, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
     return None
 
 
@@ -224,11 +232,12 @@ def _read_text(path: Path, file: str) -> str:
     try:
         content = path.read_bytes()
     except OSError as exc:
-        raise ProjectError([Problem(file, None, f"cannot be read: {exc.strerror}")]) from exc
+        raise ProjectError([Problem(file, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS)]) from exc
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        line = content.count(b"\n", 0, exc.start) + 1
+        # Where it says is counted from behind the byte order mark, which its own copy is without.
+        line = exc.object.count(b"\n", 0, exc.start) + 1
         mend = "Save the file as UTF-8."
-        raise ProjectError([Problem(file, line, f"not UTF-8: byte {content[exc.start]:#04x}", mend)]) from exc
+        raise ProjectError([Problem(file, line, f"not UTF-8: byte {exc.object[exc.start]:#04x}", mend)]) from exc
     return text.replace("\r\n", "\n")

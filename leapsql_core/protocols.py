@@ -275,6 +275,15 @@ class Warehouse(Protocol):
     def markers(self) -> Mapping[tuple[str, str], Marker]:
         """Return the markers by `Relation.key`; none in a database that was never built in."""
 
+    def files(self, pattern: str) -> tuple[str, ...] | None:
+        """Return the paths of the files that a name or pattern in a query means; ``None`` if they are not local."""
+
+    def macros(self) -> Mapping[str, str | None]:
+        """Return the versions of the macros that the database defines, by name in small letters.
+
+        ``None`` for one whose definition is not all that decides what it comes to.
+        """
+
     def prepare(self, schemas: Iterable[str]) -> None:
         """Make schemas, and room for markers, where they are missing."""
 

@@ -85,8 +85,9 @@ def _core(project: Project, core: str, changed: Changed | None) -> set[str]:
     wanted = value if colon else core
     found = {path for path, values in facts.items() if any(_matches(fact, wanted) for fact in values)}
     if not found:
-        known = [f"{method}:{fact}" if colon else fact for values in facts.values() for fact in values]
-        hint = did_you_mean(core, known, otherwise="`leapsql list` shows what there is.")
+        known = [fact for values in facts.values() for fact in values]
+        before = f"{method}:" if colon else ""
+        hint = did_you_mean(wanted, known, before=before, otherwise="`leapsql list` shows what there is.")
         raise SelectionError(f"`{core}` selects nothing", mend=hint)
     return found
 
@@ -95,7 +96,8 @@ def _by_state(project: Project, value: str, core: str, changed: Changed | None) 
     if value != "changed":
         raise SelectionError(f"`{core}`: there is no such state", mend="Write state:changed.")
     if changed is None:
-        raise SelectionError(f"`{core}` cannot be used here: the state is not at hand")
+        mend = "Name models, folders or tags instead."
+        raise SelectionError(f"`{core}` cannot be used here: the state is not at hand", mend=mend)
     return set(changed()) & project.nodes.keys()
 
 

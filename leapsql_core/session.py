@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from leapsql_core.errors import LeapSQLError, UsageError, WarehouseError
-from leapsql_core.execution import Event, RunOptions, Workshop, observe, stream_run, with_versions
-from leapsql_core.hashing import fingerprint_bytes
+from leapsql_core.execution import Event, FileVersion, RunOptions, Workshop, observe, stream_run, with_versions
+from leapsql_core.hashing import fingerprint, fingerprint_bytes
 from leapsql_core.models import Model, Project, Seed, Snapshot, Target
 from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, texts_needed
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
-from leapsql_core.protocols import StateReader
+from leapsql_core.protocols import StateReader, Warehouse
 from leapsql_core.selection import needs_state, select
 from leapsql_core.state import SqliteStateStore, open_state_reader
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
@@ -169,8 +170,23 @@ def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | Non
         return Observations(unread=unread, settings=settings), snapshot
     with closing(warehouse):
         chosen = chosen_paths(project, selection)
-        look = observe(project, warehouse, snapshot, selection=chosen, settings=settings)
+        versions = _file_version(session, warehouse)
+        look = observe(project, warehouse, snapshot, selection=chosen, settings=settings, file_version=versions)
     return look.observations, with_versions(snapshot, look.data_versions)
+
+
+def _file_version(session: Session, warehouse: Warehouse) -> FileVersion:
+    """Return what gives the version of the files that a pattern means: their names in the project, and their bytes."""
+
+    def version(pattern: str) -> str | None:
+        try:
+            paths = [Path(path) for path in warehouse.files(pattern) or ()]
+            held = [[os.path.relpath(path, session.root), session.loaded.cache.file_hash(path)] for path in paths]
+        except (OSError, WarehouseError):
+            return None  # not to be read: the models that read them will say so
+        return fingerprint(held) if held else None
+
+    return version
 
 
 def _settings(session: Session) -> dict[str, str]:
@@ -231,9 +247,11 @@ def stream_session_run(
                 line_in_file=compiler.line_in_file,
                 seed_file=lambda seed: seed_path(session, seed),
                 seed_stands=lambda seed: seed_stands(session, seed),
+                file_version=_file_version(session, warehouse),
                 settings=_settings(session),
             )
             yield from stream_run(workshop, options)
+            session.loaded.cache.save()
 
 
 def seed_stands(session: Session, seed: Seed) -> bool:

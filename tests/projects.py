@@ -267,6 +267,11 @@ class Lab:
         with proving(self.project.target, catalog="memory") as prove:
             return prove(before, now, inputs)
 
+    def file_version(self, pattern: str) -> str | None:
+        """Return the version of the files that a pattern means, ``None`` if there are none."""
+        found = self.warehouse.files(pattern) or ()
+        return fingerprint_bytes(b"\0".join(Path(path).read_bytes() for path in found)) if found else None
+
     def workshop(self, **changes: Any) -> Workshop:
         compiler = self.compiler
         project = compiler.compile()
@@ -279,6 +284,7 @@ class Lab:
             "line_in_file": compiler.line_in_file,
             "seed_file": lambda seed: str(self.root / seed.file),
             "seed_stands": lambda seed: fingerprint_bytes((self.root / seed.file).read_bytes()) == seed.content_hash,
+            "file_version": self.file_version,
             "settings": settings_that_count(project.target.settings),
             "clock": self.clock,
         }
@@ -296,7 +302,15 @@ class Lab:
         project = self.project
         snapshot = self.state.read_snapshot(project.environment)
         settings = settings_that_count(project.target.settings)
-        look = observe(project, self.warehouse, snapshot, selection=list(selection or project.nodes), settings=settings)
+        chosen = list(selection or project.nodes)
+        look = observe(
+            project,
+            self.warehouse,
+            snapshot,
+            selection=chosen,
+            settings=settings,
+            file_version=self.file_version,
+        )
         return project, with_versions(snapshot, look.data_versions), look
 
     def plan(self, *selection: str, **options: Any) -> Plan:

@@ -120,7 +120,8 @@ class Compiler:
         try:
             return DraftQuery(rendered, self._analyst.scan(rendered.text))
         except QueryError as exc:
-            raise ProjectError([draft.query_problem(rendered.text, exc)]) from exc
+            shown = self._config.secrets.mask(rendered.text)
+            raise ProjectError([draft.query_problem(rendered.text, exc, shown=shown)]) from exc
 
     def _make_nodes(self, order: Iterable[str], parents: Parents) -> dict[str, Node]:
         """Make what can be made: a model whose query, or that of one above it, is wrong is left out."""

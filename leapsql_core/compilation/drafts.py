@@ -17,6 +17,7 @@ from leapsql_core.sql import KnownInput
 
 MARKER_SCHEMA = "_leapsql"
 
+_LONGEST = 60
 _NO_DOTS = "Take the dot out: dots part folders and name in a path."
 
 
@@ -87,12 +88,20 @@ class Draft:
         """Return a problem of this model's file."""
         return Problem(self.file, line, cause, mend)
 
-    def query_problem(self, rendered: str, exc: QueryError) -> Problem:
-        """Return what is wrong with a rendered query, at the line of the file where that can be told."""
+    def query_problem(self, rendered: str, exc: QueryError, *, shown: str) -> Problem:
+        """Return what is wrong with a rendered query, at the line of the file where that can be told.
+
+        Where it cannot, the rendered line is quoted from `shown`: the same text, but for secrets.
+        """
         line, cause = self.line_of(rendered, exc.line), exc.cause
         if line is None and exc.line is not None:
-            cause += f" (line {exc.line} of the query as `leapsql render {self.path}` shows it)"
-        return self.problem(self.text.line if line is None else line, cause, exc.mend)
+            cause += f" (line {exc.line} of what the template renders to"
+            if shown.count("\n") == rendered.count("\n"):
+                text = "".join(shown.split("\n")[exc.line - 1 : exc.line]).strip()
+                cause += f": `{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
+            cause += ")"
+        mend = exc.mend or "Check commas, brackets and keywords just before this place."
+        return self.problem(self.text.line if line is None else line, cause, mend)
 
     def line_of(self, rendered: str, line: int | None) -> int | None:
         """Return the line of the file that a line of the rendered text comes from, ``None`` if that is not certain."""
@@ -196,14 +205,17 @@ def _place_relation(
 def stream_relation_problems(drafts: Iterable[Draft], seeds: Iterable[Seed]) -> Iterator[Problem]:
     """Yield the relations that two files make, and those in the schema that markers are kept in."""
     made_by: dict[tuple[str, str], str] = {}
-    named = [(seed.file, seed.relation) for seed in seeds]
+    named: list[tuple[str, int | None, Relation]] = [(seed.file, None, seed.relation) for seed in seeds]
     # What a file that cannot be read would make is not known.
-    named += [(draft.file, draft.relation) for draft in drafts if draft.config.enabled and draft.text.template]
-    for file, relation in named:
+    for draft in drafts:
+        if draft.config.enabled and draft.text.template:
+            said_at = draft.text.lines.get("schema", draft.text.lines.get("name"))
+            named.append((draft.file, said_at, draft.relation))
+    for file, line, relation in named:
         other = made_by.setdefault(relation.key, file)
         if other != file:
             mend = "Rename one of them, or give a model another `schema:`."
-            yield Problem(file, None, f"it makes the relation {relation}, and so does {other}", mend)
+            yield Problem(file, line, f"it makes the relation {relation}, and so does {other}", mend)
         if relation.schema.casefold() == MARKER_SCHEMA:
             mend = "Choose another folder or `schema:`."
-            yield Problem(file, None, f"the schema {MARKER_SCHEMA} is kept for markers", mend)
+            yield Problem(file, line, f"the schema {MARKER_SCHEMA} is kept for markers", mend)

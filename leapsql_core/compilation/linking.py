@@ -115,7 +115,7 @@ class Linker:
             draft.read_at.setdefault(meaning.path, line)
         elif not reads_itself:
             mend = "An incremental model reads its own rows inside {% if is_incremental() %}, as {{ this }}."
-            if len(parts) == 1:
+            if len(parts) == 1 and not self.index.look_up(("main", parts[0])):
                 mend += f" A table of that name outside of the project is written with its schema: main.{parts[0]}."
             self.problems.append(draft.problem(line, f"a cycle: {draft.path} → {draft.path}", mend))
 

@@ -48,6 +48,8 @@ def make_model(
         run_values=tuple(sorted({name for each in draft.queries for name in each.rendered.run_values})),
         macros=tuple(sorted({file for each in draft.queries for file in each.rendered.macros})),
         tested=tuple(None if entry is None else entry[1] for entry in draft.tested),
+        files=tuple(sorted({name for each in draft.queries for name in each.scan.files})),
+        functions=tuple(sorted({name for each in draft.queries for name in each.scan.functions})),
     )
 
 
@@ -91,14 +93,11 @@ def _certain_columns(config: ModelConfig, lineage: Lineage) -> tuple[str, ...] |
 
 def stream_column_problems(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Problem]:
     """Yield the columns that a model's query, tests and configuration name and that are certainly not there."""
-    model = nodes[draft.path]
-    if isinstance(model, Model):
-        for missing in model.lineage.missing:
-            known = columns_of(nodes[missing.table]) if missing.table in nodes and missing.table != draft.path else None
-            cause = "it reads a column that is not there"
-            yield from _missing(
-                draft, _line_naming(draft, missing.column), cause, missing.table, known, (missing.column,)
-            )
+    model, cause = nodes[draft.path], "it reads a column that is not there"
+    for missing in model.lineage.missing if isinstance(model, Model) else ():
+        known = columns_of(nodes[missing.table]) if missing.table in nodes else None
+        line = _line_naming(draft, missing.column)
+        yield from _missing(draft, line, cause, missing.table, known, (missing.column,))
     own, lines = columns_of(model), draft.text.lines
     for field, columns in (("unique_key", draft.config.unique_key), ("incremental.time_column", _time_column(draft))):
         if draft.config.materialized == "incremental":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -53,8 +53,8 @@ class Document(BaseModel):
 D = TypeVar("D", bound=Document)
 
 
-def validate_document(text: YamlText, schema: type[D], *, at: KeyPath = ()) -> D:
-    """Check what stands at `at` in `text` against `schema`.
+def validate_document(text: YamlText, schema: type[D], *, at: KeyPath = (), mask: Callable[[str], str] = str) -> D:
+    """Check what stands at `at` in `text` against `schema`; complaints show values as `mask` lets them be seen.
 
     Raises:
         ProjectError: with one problem for each unknown key (its nearest neighbour named) and each wrong value.
@@ -65,11 +65,16 @@ def validate_document(text: YamlText, schema: type[D], *, at: KeyPath = ()) -> D
     try:
         return schema.model_validate(written)
     except ValidationError as exc:
-        raise ProjectError(_stream_problems(text, at, written, schema, exc)) from exc
+        raise ProjectError(_stream_problems(text, at, written, schema, exc, mask)) from exc
 
 
 def _stream_problems(
-    text: YamlText, at: KeyPath, written: Any, schema: type[Document], exc: ValidationError
+    text: YamlText,
+    at: KeyPath,
+    written: Any,
+    schema: type[Document],
+    exc: ValidationError,
+    mask: Callable[[str], str],
 ) -> Iterator[Problem]:
     by_path: dict[KeyPath, list[Any]] = {}
     for error in exc.errors(include_url=False):
@@ -83,7 +88,7 @@ def _stream_problems(
         elif errors[0]["type"] == "missing":
             cause, mend = f"key `{key}` is missing", f"Add `{path[-1]}:`."
         else:
-            cause, mend = _wrong_value(errors)
+            cause, mend = _wrong_value(errors, mask)
             cause = f"`{key}`: {cause}" if key else cause
         yield text.problem((*at, *path), cause, mend)
 
@@ -112,32 +117,52 @@ _EXPECTED = {
     "too_short": "at least one value",
 }
 
+_MENDS = {
+    "text": "Write one text, in quotes if need be.",
+    "true or false": "Write true or false.",
+    "a list": "Write [one, two], or one a line, each behind a dash.",
+    "keys and values": "Write `key: value`, one a line, below it.",
+    "text that is not empty": "Write something, or take the key out.",
+    "at least one value": "Write one at least.",
+}
+
 _MEANT = {**dict.fromkeys(("yes", "on", "y", "1"), "true"), **dict.fromkeys(("no", "off", "n", "0"), "false")}
 _LONGEST = 60
 
 
-def _wrong_value(errors: list[Any]) -> tuple[str, str]:
+def _wrong_value(errors: list[Any], mask: Callable[[str], str]) -> tuple[str, str]:
     """Return cause and mend of pydantic's complaints about one value; several: it is none of the kinds it might be."""
     kind, context, value = errors[0]["type"], errors[0].get("ctx", {}), errors[0]["input"]
-    found = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    found = "nothing" if value is None else json.dumps(_masked(value, mask), ensure_ascii=False)
     if len(found) > _LONGEST:
         found = found[: _LONGEST - 1] + "…"
     if kind == "literal_error":
         expected = str(context["expected"]).replace("'", "")
         known = expected.replace(" or ", ", ").split(", ")
-        return f"{found} is not one of {expected}", did_you_mean(str(value), known)
+        otherwise = f"Write {known[0]}." if len(known) == 1 else "Write one of them."
+        return f"{found} is not one of {expected}", did_you_mean(str(value), known, otherwise=otherwise)
     if kind == "value_error":
-        return str(context["error"]), ""
+        cause, _, mend = str(context["error"]).partition(". ")
+        return cause, mend
     kinds = [_EXPECTED.get(error["type"], str(error["msg"])) for error in errors]
     if "a number" in kinds:
         kinds = [kind for kind in kinds if kind != "a whole number"]
     expected = ", ".join(kinds[:-1]) + " or " + kinds[-1] if len(kinds) > 1 else kinds[0]
-    mend = ""
+    mend = _MENDS.get(expected, "Write one of these.")
     if kinds == ["text"] and isinstance(value, int | float):
         mend = f'Quote it: "{found}".'
     elif kinds == ["true or false"] and isinstance(value, str):
         mend = f"Write {_MEANT.get(value.casefold(), 'true or false')}."
     return f"expected {expected}, found {found}", mend
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    """Mask every text in `value`, before any of them is quoted or cut."""
+    if isinstance(value, dict):
+        return {key: _masked(inner, mask) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, mask) for inner in value]
+    return mask(value) if isinstance(value, str) else value
 
 
 def _keys_at(schema: type[Document], path: KeyPath) -> list[str]:

@@ -63,7 +63,8 @@ def read_yaml(text: str, *, file: str, first_line: int = 1) -> YamlText:
     strange = _STRANGE.search(text)
     if strange is not None:
         line = first_line + text.count("\n", 0, strange.start())
-        raise ProjectError([Problem(file, line, f"bad YAML: U+{ord(strange[0]):04X} is no character of a text")])
+        cause = f"bad YAML: U+{ord(strange[0]):04X} is no character of a text"
+        raise ProjectError([Problem(file, line, cause, "Take it out.")])
     lines: dict[KeyPath, int] = {}
     parser = _Parser(text)
     try:
@@ -215,7 +216,8 @@ class _Reader:
 
 def _yaml_problem(exc: yaml.YAMLError, text: str, file: str, first_line: int) -> Problem:
     mark = getattr(exc, "problem_mark", None)
-    line = mark.line if mark else 0
+    # Where the text ends too early the parser points behind it.
+    line = min(mark.line if mark else 0, text.rstrip().count("\n"))
     cause = str(getattr(exc, "problem", None) or "not YAML")
     mend = "Check indentation, colons and quotes here."
     if "${" in "".join(text.split("\n")[line : line + 1]):

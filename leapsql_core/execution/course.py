@@ -16,7 +16,7 @@ from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import Look
 from leapsql_core.execution.workshop import Workshop
 from leapsql_core.models import ColumnSet, DataTest, DataTestResult, Decision, Model, Node, Relation, TraceInput
-from leapsql_core.planning import Plan, settle, tests_hash
+from leapsql_core.planning import Plan, is_file, settle, tests_hash
 from leapsql_core.protocols import Marker
 from leapsql_core.rendering import RunValues
 
@@ -228,7 +228,7 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
         built,
         model_run_id=course.model_runs[path],
         code_version=course.plan.code_versions[path],
-        inputs=course.reads.pop(path),
+        inputs=_as_they_were_read(course, course.reads.pop(path)),
         column_sets=course.column_sets[path],
         began=course.began.pop(path),
     )
@@ -248,6 +248,16 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
         execution_ms=built.execution_ms,
         render_ms=built.render_ms,
         sql=None if built.sql is None else _masked(course, built.sql),
+    )
+
+
+def _as_they_were_read(course: Course, inputs: tuple[TraceInput, ...]) -> tuple[TraceInput, ...]:
+    """Return what a build read; of files that have changed since the look nobody knows how much of it it saw."""
+    return tuple(
+        replace(entry, data_version=None)
+        if is_file(entry) and course.shop.file_version(entry.relation) != entry.data_version
+        else entry
+        for entry in inputs
     )
 
 

@@ -12,7 +12,7 @@ from leapsql_core.execution.observing import Look, with_versions
 from leapsql_core.execution.records import batch_hash, code_of, query_hash, texts_of
 from leapsql_core.hashing import column_set_key
 from leapsql_core.models import ColumnSet, Model, Node, ObservedRelation, Project, Snapshot, Trace, TraceInput
-from leapsql_core.planning import VersionBook, settings_input, tests_hash
+from leapsql_core.planning import VersionBook, surroundings_of, tests_hash
 from leapsql_core.protocols import Build
 
 
@@ -45,7 +45,7 @@ class Ledger:
             )
             for entry in node.inputs
         ]
-        return (*read, *settings_input(self._seen.settings, self._project.secrets))
+        return (*read, *surroundings_of(node, self._seen, self._project.secrets))
 
     def note_build(
         self,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.hashing import column_set_key, fingerprint
-from leapsql_core.models import Column, ColumnSet, ObservedRelation, Project, Snapshot, Source
+from leapsql_core.models import Column, ColumnSet, Model, ObservedRelation, Project, Snapshot, Source
 from leapsql_core.planning import IN_ORDER, Observations, column_sets_read, sets_read_in_order, shape_of, version_key
 from leapsql_core.protocols import Marker, Warehouse, WarehouseTransaction
+
+#: Gives the version of what the files that a name or pattern means hold, ``None`` where it cannot be told.
+FileVersion = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,12 @@ def observe(
     *,
     selection: Collection[str],
     settings: Mapping[str, str] | None = None,
+    file_version: FileVersion,
 ) -> Look:
     """Look at all that decisions about `selection` rest on; `settings` of the target are noted as they are.
 
-    A source that cannot be read is noted as such; the models that read it will say so.
+    A source that cannot be read is noted as such; the models that read it will say so. `file_version` gives the version
+    of the files that a pattern in a query means.
 
     Raises:
         WarehouseError: the warehouse cannot be looked at.
@@ -60,7 +65,19 @@ def observe(
             unreadable[name] = project.secrets.mask(exc.cause)
             source_versions.update({(name, version_key(some)): None for some in sets})
             source_versions.update({(name, version_key(some, ordered=True)): None for some in ordered_sets})
-    observations = Observations(relations, source_versions, source_columns, unreadable, settings=dict(settings or {}))
+    evaluated = [
+        project.nodes[path] for path in sorted({*selection, *(name for name in names if name in project.nodes)})
+    ]
+    patterns = sorted({pattern for node in evaluated if isinstance(node, Model) for pattern in node.files})
+    observations = Observations(
+        relations,
+        source_versions,
+        source_columns,
+        unreadable,
+        settings=dict(settings or {}),
+        files={pattern: file_version(pattern) for pattern in patterns},
+        macros=warehouse.macros(),
+    )
     return Look(observations, warehouse.markers(), taken)
 
 

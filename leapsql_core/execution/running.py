@@ -98,7 +98,9 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
     snapshot = state.read_snapshot(project.environment)
     selection = chosen_paths(project, options.selection)
     shop.warehouse.prepare(project.nodes[path].relation.schema for path in selection)
-    look = observe(project, shop.warehouse, snapshot, selection=selection, settings=shop.settings)
+    look = observe(
+        project, shop.warehouse, snapshot, selection=selection, settings=shop.settings, file_version=shop.file_version
+    )
     for model_run_id, versions in look.data_versions.items():
         state.record_data_versions(model_run_id, versions)
     resolved, code = texts_needed(project, snapshot)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from leapsql_core.execution.observing import FileVersion
 from leapsql_core.models import Model, Project, Query, Seed
 from leapsql_core.planning import Prove
 from leapsql_core.protocols import StateStore, Warehouse
@@ -24,7 +25,8 @@ class Workshop:
     ``render`` gives a model's query as this run sees it (``True`` for the query of a batch), ``line_in_file`` the line
     of a model's file that a line of its query comes from, ``seed_file`` the absolute path of a seed's file, and
     ``seed_stands`` whether that file still holds what the project was read with. ``settings`` are those of the target
-    that can change an answer and are not as usual.
+    that can change an answer and are not as usual. ``file_version`` gives the version of the files that a name or a
+    pattern in a query means now.
     """
 
     project: Project
@@ -35,6 +37,7 @@ class Workshop:
     line_in_file: Callable[[Model, int], int | None]
     seed_file: Callable[[Seed], str]
     seed_stands: Callable[[Seed], bool]
+    file_version: FileVersion
     settings: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
 

@@ -4,7 +4,7 @@ from leapsql_core.planning.code import InputColumns, Prove, tests_hash, text_has
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, settle, texts_needed
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
-from leapsql_core.planning.settings import settings_input
+from leapsql_core.planning.surroundings import is_file, surroundings_of
 from leapsql_core.planning.versions import (
     IN_ORDER,
     VersionBook,
@@ -25,11 +25,12 @@ __all__ = [
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",
+    "is_file",
     "plan",
     "sets_read_in_order",
-    "settings_input",
     "settle",
     "shape_of",
+    "surroundings_of",
     "tests_hash",
     "text_hash",
     "texts_needed",

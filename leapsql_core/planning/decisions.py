@@ -13,7 +13,7 @@ from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_
 from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
-from leapsql_core.planning.settings import compare_settings
+from leapsql_core.planning.surroundings import compare_surroundings
 from leapsql_core.planning.versions import VersionBook
 
 #: Reasons after which an incremental model is made anew, whatever its batches were.
@@ -174,11 +174,8 @@ def _own_reason(
         return Decision(node.path, "build", "new", f"it was never built in {project.environment}")
     if change is not None and change.builds:
         return Decision(node.path, "build", change.reason, change.detail)
-    # A view is evaluated with the settings of whoever reads it.
-    settings = compare_settings(trace, observations.settings, project.secrets)
-    if settings is not None and node.materialized != "view":
-        return Decision(node.path, "build", "config_changed", settings)
-    return _compare_relation(node, trace, observations)
+    surroundings = compare_surroundings(node, trace, observations, project.secrets)
+    return _compare_relation(node, trace, observations) if surroundings is None else surroundings
 
 
 def _standing(node: Node, trace: Trace | None, change: CodeChange | None, observations: Observations) -> Decision:

@@ -20,7 +20,7 @@ from leapsql_core.models import (
     TraceInput,
 )
 from leapsql_core.planning.observations import Observations
-from leapsql_core.planning.settings import SETTINGS
+from leapsql_core.planning.surroundings import is_relation
 from leapsql_core.planning.versions import VersionBook, moves_by_itself, within
 
 _MOST_SAID = 3
@@ -35,7 +35,7 @@ def compare_inputs(
     """
     if isinstance(node, Seed):
         return None
-    before = {entry.name: entry for entry in trace.inputs if entry.name != SETTINGS}
+    before = {entry.name: entry for entry in trace.inputs if is_relation(entry)}
     gone = sorted(set(before) - {entry.name for entry in node.inputs})
     new = [entry.name for entry in node.inputs if entry.name not in before]
     if gone or new:

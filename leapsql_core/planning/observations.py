@@ -15,7 +15,8 @@ class Observations:
     ``relations`` by `Relation.key`, ``None`` if the warehouse was not looked at. ``source_versions`` by source and
     version key, and ``source_columns`` by source, hold what was taken; a version of ``None`` was asked for and
     cannot be told, and ``unreadable`` says why. ``unread`` says why the warehouse was not looked at. ``settings`` are
-    those of the target that can change an answer and are not as usual.
+    those of the target that can change an answer and are not as usual. ``files`` hold the versions of what the patterns
+    in queries name, ``macros`` those of the macros that the database defines, by name; ``None`` if it cannot be told.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -24,6 +25,8 @@ class Observations:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     unread: str = "the warehouse was not looked at"
     settings: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    macros: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

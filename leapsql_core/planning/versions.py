@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from leapsql_core.hashing import column_set_key, fingerprint
 from leapsql_core.models import Column, ColumnSet, Model, Node, Project, Read, Trace
 from leapsql_core.planning.observations import Observations
+from leapsql_core.planning.surroundings import surroundings_version
 
 #: Among the names of a column set: the order of the rows counts too. No column can be meant by it.
 IN_ORDER = "\0 rows in order"
@@ -84,6 +85,8 @@ class VersionBook:
                 return f"the answer of {name} moves by itself: {', '.join(moving)}"
             if self._view(name) is None:
                 return f"{name} was edited and not built again"
+            if surroundings_version(node, self._observations, self._project.secrets) is None:
+                return f"{name} reads files or calls macros of the database that cannot be told"
             below = (self.doubt(read.table, read.columns) for read in reads_for(node, columns))
             return next((why for why in below if why), "")
         return ""
@@ -103,13 +106,16 @@ class VersionBook:
         view = self._view(name)
         if view is None or moves_by_itself(view):
             return None
+        around = surroundings_version(view, self._observations, self._project.secrets)
+        if around is None:
+            return None
         below: list[list[str]] = []
         for read in reads_for(view, columns):
             version = self.version(read.table, read.columns, ordered=ordered or reads_order(view))
             if version is None:
                 return None
             below.append([read.table, column_set_key(read.columns), version])
-        return fingerprint(["view", trace.code_version, version_key(columns, ordered=ordered), below])
+        return fingerprint(["view", trace.code_version, version_key(columns, ordered=ordered), below, *around])
 
     def _view(self, name: str) -> Model | None:
         """Return the view that stands under `name`, if its query is the one that it was built from."""

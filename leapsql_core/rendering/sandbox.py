@@ -66,6 +66,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja as templates of a project see it."""
 
     context_class = _Context
+    intercepted_binops = frozenset({"-"})
 
     def __init__(self) -> None:
         super().__init__(undefined=Undefined, finalize=_printable, auto_reload=False)
@@ -76,6 +77,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, date) and attr in _OF_THE_CLOCK:
             return False
         return super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Subtract, but for keys: what is left of them comes in another order each time."""
+        difference = super().call_binop(context, operator, left, right)
+        if isinstance(difference, set):
+            raise TemplateRuntimeError("a set has no order. Write `| reject('in', …) | list` instead of `-`.")
+        return difference
 
     def template(self, code: CodeType) -> Template:
         """Return the template that was compiled to `code`."""

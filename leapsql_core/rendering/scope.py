@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,7 +60,9 @@ class This:
         "columns",
         "depends_on",
         "description",
+        "enabled",
         "group",
+        "incremental",
         "materialized",
         "meta",
         "name",
@@ -69,7 +71,9 @@ class This:
         "schema",
         "sql",
         "tags",
+        "tests",
         "unique_key",
+        "volatile",
     )
 
     def __init__(self, path: str, relation: Relation, config: ModelConfig) -> None:
@@ -77,6 +81,8 @@ class This:
         self.materialized, self.unique_key = config.materialized, config.unique_key
         self.description, self.columns, self.depends_on = config.description, config.columns, config.depends_on
         self.owner, self.group, self.tags, self.meta = config.owner, config.group, config.tags, config.meta
+        self.incremental, self.tests = asdict(config.incremental), tuple(test.label for test in config.tests)
+        self.volatile, self.enabled = config.volatile, config.enabled
 
     def __str__(self) -> str:
         return self.sql

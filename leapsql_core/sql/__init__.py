@@ -3,6 +3,7 @@
 The only place that imports sqlglot; its trees never leave. Importing this package does not load it yet.
 """
 
+from leapsql_core.sql.calls import read_calls
 from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
@@ -17,6 +18,7 @@ __all__ = [
     "DatabaseTable",
     "KnownInput",
     "lineage",
+    "read_calls",
     "resolve",
     "same_tokens",
     "scan",

@@ -1,4 +1,4 @@
-"""Calls: which functions a text calls, which of them move by themselves, and which files they read.
+"""Calls: which functions a text calls, what in it moves by itself, and which files it reads.
 
 Tokens tell all of this, so it is known of SQL that no parser reads, and no parser can lose any of it.
 """
@@ -9,15 +9,15 @@ import re
 from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
-from leapsql_core.sql.functions import BARE, FILE_READERS, VOLATILE
+from leapsql_core.sql.functions import BARE, FILE_READERS, NAME_READERS, VOLATILE
 from leapsql_core.sql.tokens import RESERVED, Token, fold, lex, word_set
 
 #: Words of the grammar that a parenthesis may follow, beside the reserved ones; none is a function of DuckDB.
 _GRAMMAR: Final = (
     word_set("""
-    anti at between bernoulli by columns cross cube escape exclude filter full glob ilike include inner is isnull join
-    key like materialized natural notnull nulls outer over percent positional recursive rename repeatable reservoir
-    rollup sample semi sets similar system tablesample temp temporary ties union values within
+    anti at between bernoulli by columns cross cube escape exclude exists filter full glob ilike include inner is isnull
+    join key like materialized natural notnull nulls outer over percent positional recursive rename repeatable
+    reservoir rollup sample semi sets similar system tablesample temp temporary ties union values within
     """)
     | RESERVED
 )
@@ -25,6 +25,11 @@ _GRAMMAR: Final = (
 _TYPES: Final = word_set("""
     bit bpchar char character dec decimal enum float interval nchar numeric nvarchar struct time timestamp varchar
     """)
+#: Words that begin a part of a query, FROM among them.
+_CLAUSES: Final = word_set("from join select on where by having qualify limit offset values when then else return")
+#: What DESCRIBE and SHOW show of the catalogue, where they name no table.
+_OF_CATALOGUE: Final = word_set("all databases schemas tables variables")
+_SET_OPERATIONS: Final = word_set("union except intersect")
 _LOOSE_CALL: Final = re.compile(r"(\w+)\W*\(")
 
 
@@ -43,11 +48,11 @@ class Calls(NamedTuple):
     files: tuple[str, ...]
 
 
-def find_calls(sql: str, *, names: Container[int] = ()) -> list[Call]:
+def find_calls(sql: str, *, aliases: Container[int] = ()) -> list[Call]:
     """Find what may be a call: a name with a parenthesis behind it, that is no word of the grammar and no type.
 
-    ``names`` are the places where identifiers are known to begin; without them, a name that is given with its columns,
-    as in ``WITH a(x) AS …``, may pass for a call.
+    ``aliases`` are the places where names of CTEs and aliases of tables are known to begin; without them, one that is
+    given with its columns, as in ``WITH a(x) AS …``, may pass for a call.
     """
     tokens = lex(sql).tokens
     return [
@@ -55,38 +60,53 @@ def find_calls(sql: str, *, names: Container[int] = ()) -> list[Call]:
         for place, token in enumerate(tokens[:-1])
         if tokens[place + 1].text == "("
         and token.name
-        and (token.word not in _GRAMMAR or _is_file_list(tokens, place))
-        and token.start not in names
+        and (token.word not in _GRAMMAR or (token.word == "glob" and _is_item(tokens, place)))
+        and token.start not in aliases
         and token.word not in _TYPES
         and not (place and (tokens[place - 1].text == "::" or tokens[place - 1].word == "as"))
     ]
 
 
-def read_calls(sql: str, *, names: Container[int] = ()) -> Calls:
-    """Tell which functions `sql` calls, which of them move by themselves, and which files they are told to read.
+def read_calls(sql: str, *, aliases: Container[int] = ()) -> Calls:
+    """Tell which functions `sql` calls, what in it moves by itself, and which files it tells functions to read.
 
-    ``names`` are as in `find_calls`. A reader of files whose first argument is no literal counts as volatile.
+    ``aliases`` are as in `find_calls`. What is given to `query` as text counts as if it stood there itself; a reader of
+    files, tables or queries that is told by an expression what to read counts as volatile.
     """
     lexed = lex(sql)
     tokens = lexed.tokens
-    calls = find_calls(sql, names=names)
+    calls = find_calls(sql, aliases=aliases)
+    functions = {call.name for call in calls}
     volatile = {call.name for call in calls if call.name in VOLATILE or _is_age_of_now(tokens, call)}
     volatile |= {name for place in range(len(tokens)) if (name := _bare(tokens, place))}
+    volatile |= {"show" for place in range(len(tokens)) if _shows_catalogue(tokens, place)}
     if lexed.odd:  # a database may see other tokens, so anything that looks like a call is one
         volatile |= {name for match in _LOOSE_CALL.finditer(sql) if (name := fold(match[1])) in VOLATILE | {"age"}}
         volatile |= {name for word in re.findall(r"\w+", sql) if (name := fold(word)) in BARE}
     files: set[str] = set()
     for call in calls:
+        argument = _first_argument(tokens, call.place)
         if call.name in FILE_READERS:
-            named = _literal_files(tokens, call.place + 2)
+            named = _texts(argument)
             files.update(named)
             volatile.update(() if named else (call.name,))
-    return Calls(tuple(sorted({call.name for call in calls})), tuple(sorted(volatile)), tuple(sorted(files)))
+        elif call.name == "query":
+            inner = read_calls(text_of(argument[0].text)) if _is_text(argument) else Calls((), (call.name,), ())
+            functions.update(inner.functions)
+            volatile.update(inner.volatile)
+            files.update(inner.files)
+        elif call.name in NAME_READERS and not _names_tables(argument):
+            aggregate = call.name.startswith("histogram") and not _is_item(tokens, call.place)
+            volatile.update(() if aggregate else (call.name,))
+    return Calls(tuple(sorted(functions)), tuple(sorted(volatile)), tuple(sorted(files)))
 
 
 def text_of(literal: str) -> str:
     """Return the text that a string literal in single quotes stands for."""
     return literal[1:-1].replace("''", "'")
+
+
+# ------------------------------------------------------------------------------------------------------- what moves
 
 
 def _bare(tokens: Sequence[Token], place: int) -> str:
@@ -95,44 +115,87 @@ def _bare(tokens: Sequence[Token], place: int) -> str:
     if name not in BARE:
         return ""
     before = tokens[place - 1] if place else None
-    after = tokens[place + 1].text if place + 1 < len(tokens) else ""
-    return "" if after == "." or (before is not None and (before.text == "." or before.word == "as")) else name
+    if before is not None and (before.text == "." or before.word == "as"):
+        return ""
+    end = place + 1
+    while end + 1 < len(tokens) and tokens[end].text == "." and tokens[end + 1].name:
+        end += 2
+    is_method = end > place + 1 and end < len(tokens) and tokens[end].text == "("  # current_date.year()
+    return name if end == place + 1 or is_method else ""
 
 
-def _is_file_list(tokens: Sequence[Token], place: int) -> bool:
-    """Tell whether GLOB is the table function of that name here, and not the operator."""
-    before = tokens[place - 1] if place else None
-    return (
-        tokens[place].word == "glob" and before is not None and (before.text == "," or before.word in ("from", "join"))
-    )
+def _shows_catalogue(tokens: Sequence[Token], place: int) -> bool:
+    """Tell whether a statement begins here that shows what the database holds: SHOW, or DESCRIBE without a table."""
+    word = tokens[place].word
+    if word not in ("show", "describe", "desc"):
+        return False
+    start = place - 1
+    while start >= 0 and tokens[start].word in ("all", "distinct", "by", "name"):
+        start -= 1
+    if start >= 0 and tokens[start].text not in ("(", ";") and tokens[start].word not in _SET_OPERATIONS:
+        return False
+    after = tokens[place + 1] if place + 1 < len(tokens) else None
+    return word == "show" or after is None or after.text in (")", ";") or after.word in _OF_CATALOGUE
 
 
 def _is_age_of_now(tokens: Sequence[Token], call: Call) -> bool:
     """Tell whether this is `age(x)`, which counts from today; `age(x, y)` does not."""
-    if call.name != "age":
-        return False
-    depth = commas = 0
-    for token in tokens[call.place + 1 :]:
-        depth += (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))
-        commas += token.text == "," and depth == 1
-        if not depth:
-            break
-    return not commas
+    after = call.place + 2 + len(_first_argument(tokens, call.place))
+    return call.name == "age" and (after >= len(tokens) or tokens[after].text != ",")
 
 
-def _literal_files(tokens: Sequence[Token], place: int) -> list[str]:
-    """Return the files named by a first argument that is a string or a list of strings, none if it is anything else."""
-    arguments: list[Token] = []
-    for token in tokens[place:]:
-        if token.text in (",", ")") and (not arguments or arguments[0].text != "[" or arguments[-1].text == "]"):
-            break
-        arguments.append(token)
-    if arguments and arguments[0].text == "[":
-        arguments = arguments[1:-1]
-        separators, arguments = arguments[1::2], arguments[0::2]
-        if any(token.text != "," for token in separators):
-            return []
-    elif len(arguments) != 1:
-        return []
-    plain = all(token.kind == "string" and token.text[0] == "'" for token in arguments)
-    return [text_of(token.text) for token in arguments] if plain else []
+# ------------------------------------------------------------------------------------------------------- arguments
+
+
+def _is_item(tokens: Sequence[Token], place: int) -> bool:
+    """Tell whether a name stands in a FROM clause: GLOB is an operator elsewhere, and `histogram` an aggregate."""
+    depth = 0
+    for token in reversed(tokens[:place]):
+        depth += (token.text in (")", "]", "}")) - (token.text in ("(", "[", "{"))
+        if depth < 0 or (depth == 0 and token.word in _CLAUSES):
+            return depth == 0 and token.word in ("from", "join")
+    return False
+
+
+def _first_argument(tokens: Sequence[Token], place: int) -> Sequence[Token]:
+    """Return the first argument of the call whose name stands at `place`."""
+    depth = 0
+    for end in range(place + 2, len(tokens)):
+        text = tokens[end].text
+        if depth == 0 and text in (",", ")"):
+            return tokens[place + 2 : end]
+        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
+    return tokens[place + 2 :]
+
+
+def _is_text(argument: Sequence[Token]) -> bool:
+    return len(argument) == 1 and argument[0].kind == "string" and argument[0].text[0] == "'"
+
+
+def _members(argument: Sequence[Token]) -> list[list[Token]]:
+    """Return the members of an argument in brackets, or the argument itself."""
+    if not argument or argument[0].text != "[" or argument[-1].text != "]":
+        return [list(argument)]
+    members: list[list[Token]] = [[]]
+    for token in argument[1:-1]:
+        if token.text == ",":
+            members.append([])
+        else:
+            members[-1].append(token)
+    return members
+
+
+def _texts(argument: Sequence[Token]) -> list[str]:
+    """Return the texts that an argument names, one or a list of them; none if it is anything else."""
+    members = _members(argument)
+    return [text_of(member[0].text) for member in members] if all(map(_is_text, members)) else []
+
+
+def _names_tables(argument: Sequence[Token]) -> bool:
+    """Tell whether an argument names tables: texts or dotted names, one or a list of them."""
+    return all(_is_text(member) or _is_path(member) for member in _members(argument))
+
+
+def _is_path(tokens: Sequence[Token]) -> bool:
+    """Tell whether tokens are a dotted name."""
+    return len(tokens) % 2 == 1 and all(t.name if n % 2 == 0 else t.text == "." for n, t in enumerate(tokens))

@@ -16,23 +16,24 @@ VOLATILE: Final = word_set("""
     ago current_catalog current_connection_id current_database current_date current_localtime current_localtimestamp
     current_query current_query_id current_schema current_schemas current_setting current_time current_timestamp
     current_transaction_id currval format_type gen_random_uuid get_block_size get_current_time get_current_timestamp
-    getenv getvariable in_search_path json_execute_serialized_sql json_serialize_plan localtime localtimestamp nextval
-    now pg_conf_load_time pg_get_constraintdef pg_get_viewdef pg_postmaster_start_time random setseed setval stats today
-    transaction_timestamp txid_current uuid uuidv4 uuidv7 vector_type write_log
+    getenv getvariable in_search_path json_execute_serialized_sql json_serialize_plan localtime localtimestamp
+    nextval now pg_conf_load_time pg_get_constraintdef pg_get_viewdef pg_postmaster_start_time random setseed setval
+    stats today transaction_timestamp txid_current uuid uuidv4 uuidv7 vector_type version write_log
 
-    arrow_scan arrow_scan_dumb checkpoint create_external_resource deregister_external_resource
-    destroy_external_resource disable_logging disable_profiling duckdb_approx_database_count duckdb_available_metrics
-    duckdb_columns duckdb_connection_count duckdb_constraints duckdb_coordinate_systems duckdb_databases
-    duckdb_dependencies duckdb_dialects duckdb_eviction_queues duckdb_extension_repositories duckdb_extensions
-    duckdb_external_file_cache duckdb_external_resource_types duckdb_external_resources duckdb_functions
-    duckdb_grammar_extensions duckdb_indexes duckdb_keywords duckdb_log_contexts duckdb_logs duckdb_logs_parsed
-    duckdb_memory duckdb_optimizers duckdb_prepared_statements duckdb_profiling_settings duckdb_schemas
-    duckdb_secret_type_parameters duckdb_secret_types duckdb_secrets duckdb_sequences duckdb_settings
-    duckdb_table_sample duckdb_tables duckdb_temporary_files duckdb_triggers duckdb_types duckdb_variables duckdb_views
-    enable_logging enable_profiling force_checkpoint pandas_scan pg_timezone_names pragma_collations
-    pragma_database_size pragma_metadata_info pragma_platform pragma_show pragma_storage_info pragma_table_info
-    pragma_user_agent pragma_version python_arrow_scan python_map_function register_external_resource
-    register_external_resource_type seq_scan truncate_duckdb_logs which_secret
+    add_grammar_extension arrow_scan arrow_scan_dumb checkpoint create_external_resource
+    deregister_external_resource destroy_external_resource disable_logging disable_profiling
+    duckdb_approx_database_count duckdb_available_metrics duckdb_columns duckdb_connection_count duckdb_constraints
+    duckdb_coordinate_systems duckdb_databases duckdb_dependencies duckdb_dialects duckdb_eviction_queues
+    duckdb_extension_repositories duckdb_extensions duckdb_external_file_cache duckdb_external_resource_types
+    duckdb_external_resources duckdb_functions duckdb_grammar_extensions duckdb_indexes duckdb_keywords
+    duckdb_live_query_metrics duckdb_log_contexts duckdb_logs duckdb_logs_parsed duckdb_memory duckdb_optimizers
+    duckdb_prepared_statements duckdb_profiling_settings duckdb_schemas duckdb_secret_type_parameters
+    duckdb_secret_types duckdb_secrets duckdb_sequences duckdb_settings duckdb_table_sample duckdb_tables
+    duckdb_temporary_files duckdb_triggers duckdb_types duckdb_variables duckdb_views enable_logging
+    enable_profiling force_checkpoint pandas_scan pg_timezone_names pragma_collations pragma_database_size
+    pragma_metadata_info pragma_platform pragma_show pragma_storage_info pragma_table_info pragma_user_agent
+    pragma_version python_arrow_scan python_map_function register_external_resource register_external_resource_type
+    remove_grammar_extension seq_scan truncate_duckdb_logs which_secret
     """)
 
 #: Volatile, and called without parentheses too, unless a column bears the name.
@@ -43,13 +44,14 @@ BARE: Final = word_set(
 #: Table functions that read the files named by their first argument.
 FILE_READERS: Final = word_set("""
     glob parquet_bloom_probe parquet_file_metadata parquet_full_metadata parquet_kv_metadata parquet_metadata
-    parquet_scan parquet_schema read_blob read_csv read_csv_auto read_duckdb read_json read_json_auto read_json_objects
-    read_json_objects_auto read_ndjson read_ndjson_auto read_ndjson_objects read_parquet read_single_csv_file
-    read_single_json_file read_single_parquet_file read_text read_xlsx sniff_csv
+    parquet_page_index parquet_scan parquet_schema read_blob read_csv read_csv_auto read_duckdb read_json
+    read_json_auto read_json_objects read_json_objects_auto read_ndjson read_ndjson_auto read_ndjson_objects
+    read_parquet read_single_csv_file read_single_json_file read_single_parquet_file read_text read_xlsx sniff_csv
     """)
 
-#: Table functions that hide what they read from a parser.
+#: Table functions that hide what they read from a parser; the first argument of some names tables.
 QUERY_READERS: Final = word_set("histogram histogram_values query query_table summary")
+NAME_READERS: Final = word_set("histogram histogram_values query_table")
 
 #: Their answer hangs on the order in which rows arrive, unless they are given an ORDER BY.
 ORDER_READERS: Final = word_set("""
@@ -62,14 +64,14 @@ ORDER_READERS: Final = word_set("""
 ROW_MAKERS: Final = word_set("generate_subscripts regexp_split_to_table")
 
 _PURE: Final = word_set("""
-    abs acos acosh add aggregate alias any_value apply approx_count_distinct approx_quantile approx_top_k arbitrary
-    arg_max arg_max_null arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax argmin array_agg
-    array_aggr array_aggregate array_append array_apply array_cat array_concat array_contains array_cosine_distance
-    array_cosine_similarity array_cross_product array_distance array_distinct array_dot_product array_extract
-    array_filter array_grade_up array_has array_has_all array_has_any array_indexof array_inner_product
-    array_intersect array_length array_negative_dot_product array_negative_inner_product array_pop_back
-    array_pop_front array_position array_prepend array_push_back array_push_front array_reduce array_resize
-    array_reverse array_reverse_sort array_select array_slice array_sort array_to_json array_to_string
+    __between __cast abs acos acosh add aggregate alias any_value apply approx_count_distinct approx_quantile
+    approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax
+    argmin array_agg array_aggr array_aggregate array_append array_apply array_cat array_concat array_contains
+    array_cosine_distance array_cosine_similarity array_cross_product array_distance array_distinct
+    array_dot_product array_extract array_filter array_grade_up array_has array_has_all array_has_any array_indexof
+    array_inner_product array_intersect array_length array_negative_dot_product array_negative_inner_product
+    array_pop_back array_pop_front array_position array_prepend array_push_back array_push_front array_reduce
+    array_resize array_reverse array_reverse_sort array_select array_slice array_sort array_to_json array_to_string
     array_to_string_comma_default array_transform array_unique array_value array_where array_zip ascii asin asinh
     assert_true atan atan2 atanh avg bar base64 bin binom bit_and bit_count bit_length bit_or bit_position bit_xor
     bitstring bitstring_agg bitstring_byte_comparable bool_and bool_or can_cast_implicitly cardinality cast
@@ -107,10 +109,10 @@ _PURE: Final = word_set("""
     list_var_samp list_where list_zip listagg ln log log10 log2 lower lpad ltrim lttb mad make_date make_time
     make_timestamp make_timestamp_ms make_timestamp_ns make_timestamptz make_type map map_concat map_contains
     map_contains_entry map_contains_value map_entries map_extract map_extract_value map_from_entries map_keys
-    map_to_pg_oid map_values max max_by md5 md5_number md5_number_lower md5_number_upper mean median microsecond
-    millennium millisecond min min_by minute mismatches mod mode month monthname multiply nanosecond nextafter
-    nfc_normalize normalized_interval not_ilike_escape not_like_escape nth_value ntile nullif obj_description
-    octet_length ord overlay parse_dirname parse_dirpath parse_duckdb_log_message parse_filename
+    map_to_pg_oid map_type_id_to_pg_oid map_values max max_by md5 md5_number md5_number_lower md5_number_upper mean
+    median microsecond millennium millisecond min min_by minute mismatches mod mode month monthname multiply
+    nanosecond nextafter nfc_normalize normalized_interval not_ilike_escape not_like_escape nth_value ntile nullif
+    obj_description octet_length ord overlay parse_dirname parse_dirpath parse_duckdb_log_message parse_filename
     parse_formatted_bytes parse_path path_join percent_rank percentile_cont percentile_disc pg_collation_is_visible
     pg_conversion_is_visible pg_function_is_visible pg_get_expr pg_has_role pg_is_other_temp_schema
     pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible pg_size_pretty pg_sleep
@@ -134,8 +136,8 @@ _PURE: Final = word_set("""
     url_encode user uuid_extract_timestamp uuid_extract_version var_pop var_samp variance variant_array_length
     variant_bytes_to_variant variant_comparator variant_contains variant_exists variant_extract
     variant_extract_string variant_group_array variant_group_object variant_keys variant_normalize
-    variant_to_parquet_variant variant_type variant_typeof version vertex_extract wavg week weekday weekofyear
-    weighted_avg xor year yearweek
+    variant_to_parquet_variant variant_type variant_typeof vertex_extract wavg week weekday weekofyear weighted_avg
+    xor year yearweek
 
     age icu_calendar_names json_each json_tree query query_table repeat_row test_all_types test_vector_types unnest
     """)

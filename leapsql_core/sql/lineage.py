@@ -56,7 +56,8 @@ def _resolved(sql: str, tree: Node, inputs: Inputs, names: set[str]) -> Lineage:
     analysis = Analysis(sql, inputs, lambda query, scope: resolve(query, scope, analysis))
     rowset = resolve(tree, None, analysis).renamed(())
     held = held_by(tree)
-    strangers = {call.name for call in find_calls(sql, names=held.places) if not is_built_in(call.name)}
+    calls = [call.name for call in find_calls(sql, aliases=held.aliases)]
+    strangers = {name for name in calls if not is_built_in(name)}
     word = misread(sql, held)
     if word is not None:
         analysis.note(f"{word.upper()}, which sqlglot misreads", blind=True)
@@ -79,7 +80,7 @@ def _resolved(sql: str, tree: Node, inputs: Inputs, names: set[str]) -> Lineage:
         rows=_reads(rows, every, inputs),
         reads=_reads(rows | rowset.values, every, inputs),
         unknown=analysis.unknown,
-        ordered=analysis.unknown if anything else reads_order(tree),
+        ordered=analysis.unknown if anything else reads_order(tree, calls),
         missing=tuple(sorted(ColumnSource(*column) for column in analysis.missing)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from leapsql_core.sql.functions import ORDER_READERS
@@ -20,21 +20,31 @@ _UNMOVED: Final = (
 )  # fmt: skip
 
 
-def reads_order(tree: Node) -> str | None:
+def reads_order(tree: Node, calls: Iterable[str]) -> str | None:
     """Name what makes a query's answer hang on the order of its inputs' rows, ``None`` if nothing does.
 
-    Ties do not count: a sort key that does not tell rows apart gives another answer each time.
+    `calls` are the names of the functions that the text calls, as often as it does. Ties do not count: a sort key that
+    does not tell rows apart gives another answer each time.
     """
-    return next((reason for node in tree.walk() if (reason := _reason(node)) is not None), None)
+    understood = 0
+    for node in tree.walk():
+        reason = _reason(node)
+        if reason is not None:
+            return reason
+        understood += _is_order_reader(node)
+    written = sorted(name for name in calls if name in ORDER_READERS)
+    return f"{written[0]}(), which sqlglot hides" if len(written) > understood else None
 
 
 def _reason(node: Node) -> str | None:
     test = _TESTS.get(type(node))
     if test is not None:
         return test(node)
-    if isinstance(node, _ORDER_READERS) or (isinstance(node, exp.Anonymous) and _name(node) in ORDER_READERS):
-        return None if _has_own_order(node) else f"{_name(node)}() without ORDER BY"
-    return None
+    return f"{_name(node)}() without ORDER BY" if _is_order_reader(node) and not _has_own_order(node) else None
+
+
+def _is_order_reader(node: Node) -> bool:
+    return isinstance(node, _ORDER_READERS) or (isinstance(node, exp.Func) and _name(node) in ORDER_READERS)
 
 
 def _of_query(query: Node) -> str | None:
@@ -70,6 +80,12 @@ def _is_ordered(window: Node) -> bool:
     return any(_is_ordered(w) for w in named if w is not window)
 
 
+def _of_extreme(aggregate: Node) -> str | None:
+    """Tell of ``max(a, n)``, which takes how many there are to be from the first row that comes."""
+    numbers = [*listed(aggregate, "count"), *listed(aggregate, "expressions")]
+    return f"{_name(aggregate)}() of several" if any(n.find(exp.Column) is not None for n in numbers) else None
+
+
 def _has_own_order(aggregate: Node) -> bool:
     """Tell whether an aggregate is given an order: within its parentheses, or by the window that it stands in."""
     above = aggregate.parent
@@ -94,6 +110,8 @@ _TESTS: Final[dict[type, Callable[[Node], str | None]]] = {
     exp.Subquery: _of_query,
     exp.Values: _of_query,
     exp.Window: _of_window,
+    exp.Max: _of_extreme,
+    exp.Min: _of_extreme,
     exp.TableSample: lambda _: "a sample",
     exp.Join: lambda join: "POSITIONAL JOIN" if join.args.get("method") == "POSITIONAL" else None,
     exp.Column: lambda column: "rowid" if fold(name_of(column)) == "rowid" else None,

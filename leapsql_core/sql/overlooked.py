@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from leapsql_core.sql.parsing import Node, exp, place_of
+from leapsql_core.sql.references import alias_places
 from leapsql_core.sql.tokens import RESERVED, fold, lex, word_set
 
 #: Words of the grammar that are not reserved, units of time, and names of types: in no place that matters a column.
@@ -39,23 +40,30 @@ _CLAUSES: Final = {
 
 
 class Held(NamedTuple):
-    """What a tree holds: the places where its identifiers begin, and how many it has of each clause, by its word."""
+    """What a tree holds: where its identifiers begin, and how many it has of each clause, by its word.
+
+    ``aliases`` are the places among them where names of CTEs and aliases of tables begin.
+    """
 
     places: frozenset[int]
+    aliases: frozenset[int]
     clauses: Counter[str]
 
 
 def held_by(tree: Node) -> Held:
     """Return what a tree holds."""
     places: list[int] = []
+    aliases: set[int] = set()
     clauses: Counter[str] = Counter()
     for node in tree.walk():
         if isinstance(node, exp.Identifier):
             place = place_of(node)
             places.append(-1 if place is None else place[0])
+        elif isinstance(node, exp.TableAlias):
+            aliases |= alias_places(node)
         elif type(node) in _CLAUSES and not isinstance(node.parent, exp.Filter):
             clauses[_CLAUSES[type(node)]] += 1
-    return Held(frozenset(places), clauses)
+    return Held(frozenset(places), frozenset(aliases), clauses)
 
 
 def misread(sql: str, held: Held) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,19 +12,22 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, SqlglotError
 
-from leapsql_core.sql.tokens import lex
+from leapsql_core.sql.tokens import lex, word_set
 
 Node: TypeAlias = exp.Expr
 
-#: Statements that yield rows, and so may be a model's query.
-_QUERIES: Final = (exp.Query, exp.Values, exp.Pivot, exp.Summarize, exp.Describe, exp.Show)
+#: Statements that yield rows, and so may be a model's query; and those that change data, which may begin like one.
+_STATEMENTS: Final = (exp.Query, exp.Values, exp.Pivot, exp.Summarize, exp.Describe, exp.Show, exp.DML)
+#: What may stand at the end of a set operation, before its second query.
+_SET_OPERATION: Final = word_set("union except intersect all distinct name")
 #: Deeper parentheses are left to the database: a parser written with recursion might not come back.
 _DEEPEST: Final = 200
+_NO_LINE_END: Final = re.compile(r"[^\n]")
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A query's tree, or what sqlglot tripped over and where."""
+    """A query's tree, or what sqlglot tripped over and where; the tree of ``WITH … INSERT`` is one, too."""
 
     tree: Node | None
     trouble: str = ""
@@ -44,7 +48,7 @@ def parse(sql: str) -> Parsed:
 
 def _parse(sql: str) -> Parsed:
     try:
-        statements = [tree for tree in DuckDB().parse(sql) if tree is not None]
+        trees = DuckDB().parse(_from_for_table(_without_comments(sql)))
     except ParseError as exc:
         first = exc.errors[0] if exc.errors else {}
         description = str(first.get("description") or "syntax error").rstrip(".")
@@ -52,9 +56,32 @@ def _parse(sql: str) -> Parsed:
         return Parsed(None, f"{description} at `{near}`" if near else description, first.get("line"))
     except (SqlglotError, RecursionError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
         return Parsed(None, f"{type(exc).__name__} in sqlglot")
-    if len(statements) == 1 and isinstance(statements[0], _QUERIES):
+    statements = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    if len(statements) == 1 and isinstance(statements[0], _STATEMENTS):
         return Parsed(statements[0])
     return Parsed(None, "it takes the text for something other than one query")
+
+
+def _without_comments(sql: str) -> str:
+    """Write spaces for comments, for sqlglot stumbles over one within ``ORDER BY``; nothing is moved by it."""
+    lexed = lex(sql)
+    if lexed.odd:
+        return sql
+    ends = (0, *(token.end for token in lexed.tokens))
+    starts = (*(token.start for token in lexed.tokens), len(sql))
+    gaps = [_NO_LINE_END.sub(" ", sql[end:start]) for end, start in zip(ends, starts, strict=True)]
+    texts = (*(token.text for token in lexed.tokens), "")
+    return "".join(gap + text for gap, text in zip(gaps, texts, strict=True))
+
+
+def _from_for_table(sql: str) -> str:
+    """Write ``FROM t`` for ``TABLE t``, which sqlglot 30.29 takes for a column or an alias; nothing is moved by it."""
+    tokens = lex(sql).tokens
+    for before, token, after in zip((None, *tokens), tokens, tokens[1:], strict=False):
+        begins = before is None or before.text in ("(", ")", ";") or before.word in _SET_OPERATION
+        if token.word == "table" and after.name and begins:
+            sql = f"{sql[: token.start]}from {sql[token.end :]}"
+    return sql
 
 
 def _end_of_pivot(sql: str) -> int:

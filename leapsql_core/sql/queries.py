@@ -90,7 +90,7 @@ def _resolve_cte(cte: Node, parent: Scope | None, analysis: Analysis, *, recursi
     if cte.args.get("key_expressions"):
         analysis.note("USING KEY", blind=True)
     if repeated is None:
-        return resolve(cte.this, parent, analysis).renamed(names)
+        return analysis.rename(resolve(cte.this, parent, analysis), names)
     return _resolve_repeated(cte, repeated, names, parent, analysis)
 
 
@@ -100,7 +100,7 @@ def _resolve_repeated(
     """Resolve a recursive union again and again, until nothing is added to what it hangs on."""
     _announce_ctes(repeated, parent, analysis)
     first = resolve(repeated.this, parent, analysis)
-    known = first.renamed(names)
+    known = analysis.rename(first, names)
     for _ in range(_MOST_ROUNDS):
         analysis.ctes[id(cte)] = known
         _announce_ctes(repeated, parent, analysis)

@@ -22,14 +22,14 @@ class TreeNames(NamedTuple):
     """What a tree names, and where.
 
     ``tables`` are the places of tables' names, ``qualifiers`` those where a column repeats such a name, ``files`` the
-    strings that stand where a table might. ``identifiers`` are the places where any identifier begins. ``samples``
-    tells of a sample without a seed, ``changes_data`` of a statement within that is no query.
+    strings that stand where a table might. ``aliases`` are the places where names of CTEs and aliases of tables begin.
+    ``samples`` tells of a sample without a seed, ``changes_data`` of a statement that is no query.
     """
 
     tables: tuple[Named, ...]
     qualifiers: tuple[Named, ...]
     files: tuple[str, ...]
-    identifiers: frozenset[int]
+    aliases: frozenset[int]
     samples: bool
     changes_data: bool
 
@@ -39,12 +39,11 @@ def find_names(tree: Node, sql: str) -> TreeNames:
     tables: list[Named] = []
     qualifiers: list[Named] = []
     files: list[str] = []
-    identifiers: list[int] = []
+    aliases: set[int] = set()
     samples = changes_data = False
     for node in tree.walk():
-        if isinstance(node, exp.Identifier):
-            place = place_of(node)
-            identifiers.append(-1 if place is None else place[0])
+        if isinstance(node, exp.TableAlias):
+            aliases |= alias_places(node)
         elif isinstance(node, exp.Table):
             named = _named(name_parts(node))
             if named is not None and sql[named.span.start] == "'":
@@ -57,7 +56,14 @@ def find_names(tree: Node, sql: str) -> TreeNames:
             samples = samples or node.args.get("seed") is None
         elif isinstance(node, (exp.DML, exp.DDL, exp.Into)):
             changes_data = True
-    return TreeNames(tuple(tables), tuple(qualifiers), tuple(files), frozenset(identifiers), samples, changes_data)
+    return TreeNames(tuple(tables), tuple(qualifiers), tuple(files), frozenset(aliases), samples, changes_data)
+
+
+def alias_places(alias: Node) -> set[int]:
+    """Return where the name of a CTE or the alias of a table begins, if it has a place: columns may follow it."""
+    name = child(alias, "this")
+    place = None if name is None else place_of(name)
+    return set() if place is None else {place[0]}
 
 
 def name_parts(table: Node) -> list[Node]:

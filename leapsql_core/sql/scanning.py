@@ -45,15 +45,14 @@ def scan(sql: str, *, database: DatabaseParser | None = None) -> QueryScan:
     names = find_names(parsed.tree, sql)
     if names.changes_data:
         raise QueryError("the query changes data, or makes a table, on its way", mend=_MEND)
-    calls = read_calls(sql, names=names.identifiers)
+    calls = read_calls(sql, aliases=names.aliases)
     seen: list[Place] = [(named.parts, named.span) for named in (*names.tables, *names.qualifiers)]
     hidden, warning = _ask(sql, database)
-    shows = lex(sql).tokens[0].word == "show"
     return QueryScan(
         references=_references(
             sql, seen, (parts for parts in hidden if parts not in {(file,) for file in names.files})
         ),
-        volatile=_sorted(calls.volatile, ("sample",) if names.samples else (), ("show",) if shows else ()),
+        volatile=_sorted(calls.volatile, ("sample",) if names.samples else ()),
         files=_sorted(calls.files, names.files),
         functions=calls.functions,
         warning=warning,

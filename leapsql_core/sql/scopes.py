@@ -51,6 +51,12 @@ class Analysis:
         self.unknown = self.unknown or construct
         self.blind = self.blind or blind
 
+    def rename(self, rowset: Rowset, names: Sequence[str]) -> Rowset:
+        """Return rows under an alias with these names for its first columns; more of them than columns are an error."""
+        if len(names) > len(rowset.columns) and not rowset.is_open:
+            self.note("an alias that names more columns than there are", blind=True)
+        return rowset.renamed(names)
+
     def cte(self, node: Node) -> Rowset:
         """Return the rows of a common table expression."""
         found = self.ctes[id(node)]

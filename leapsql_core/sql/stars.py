@@ -97,8 +97,24 @@ def _changed(star: Node, pairs: list[tuple[Column, Binding]], scope: Scope, anal
         elif not any(_means(item, column, binding) for item in excluded):
             new_name = next((name for item, name in renamed if _means(item, column, binding)), column.name)
             value = replaced.get(fold(column.name or ""), column)
-            done.append(value.named(new_name))
+            done.append(replace(value, name=new_name, reads=value.reads | column.reads))  # it stands in its place
+    named = [*excluded, *(item for item, _ in renamed), *(child(item, "alias") for item in listed(star, "replace"))]
+    _note_missing([item for item in named if item is not None and not _is_of(item, pairs)], pairs, analysis)
     return done
+
+
+def _is_of(item: Node, pairs: list[tuple[Column, Binding]]) -> bool:
+    """Tell whether what a star's list names is one of its columns, or may be."""
+    return any(isinstance(column, Hidden) or column.name is None or _means(item, column, b) for column, b in pairs)
+
+
+def _note_missing(items: list[Node], pairs: list[tuple[Column, Binding]], analysis: Analysis) -> None:
+    """Note what a star's lists name in vain, which DuckDB refuses; and which table should have it, if one alone may."""
+    tables = {binding.table for _, binding in pairs}
+    for name in map(name_of, items):
+        analysis.note(f"the column {name}, which is not there", blind=True)
+        if len(tables) == 1:
+            analysis.missing |= {(table, name) for table in tables if table is not None}
 
 
 def _of_hidden(column: Hidden, renamed: list[tuple[Node, str]], replaced: dict[str, Value]) -> Iterator[Column]:

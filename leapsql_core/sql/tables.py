@@ -195,7 +195,7 @@ def _add(item: Node, rowset: Rowset, scope: Scope, analysis: Analysis, *, name: 
     """Add rows to a scope under their alias, or under `name`; pivoted or sampled if the item says so."""
     alias = child(item, "alias")
     names = [name_of(column) for column in listed(alias, "columns")] if alias is not None else []
-    rowset = rowset.renamed(names)
+    rowset = analysis.rename(rowset, names)
     name = str(item.alias) or name
     for pivot in listed(item, "pivots"):
         name = str(pivot.alias) or name

@@ -20,7 +20,7 @@ def open_warehouse(
     on_wait: Callable[[str], None] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> DuckDBWarehouse:
-    """Open the warehouse of `target`; a relative database path is relative to `root`.
+    """Open the warehouse of `target`; relative paths, of the database and of files in queries, are relative to `root`.
 
     A database that another process holds is tried again for `wait_seconds`; `on_wait` is told once for whom.
     `config` is passed to the engine when the database is opened.
@@ -30,7 +30,7 @@ def open_warehouse(
     """
     return DuckDBWarehouse.open(
         database_path(target, root),
-        target.settings,
+        {"file_search_path": str(root), **target.settings},
         read_only=read_only,
         waiting=Waiting(wait_seconds, on_wait),
         config=config,

@@ -168,7 +168,10 @@ EDITS = [
             "select buyer.name, s.cents from totals as s inner join customers as buyer on (s.customer = buyer.id)",
         ),
     ),
-    edit("a CTE renamed", replace("models/greeting.sql", "with c as", "with k as", "word, name from c", "word, name from k")),
+    edit(
+        "a CTE renamed",
+        replace("models/greeting.sql", "with c as", "with k as", "word, name from c", "word, name from k"),
+    ),
     edit("GROUP BY 1", replace("models/totals.sql", "group by customer", "group by 1")),
     edit("parentheses", replace("models/paid.sql", "amount > {{ var('least') }}", "((amount) > ({{ var('least') }}))")),
     edit(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from leapsql_core.models import Column, Relation
+from leapsql_core.names import quote_identifier
 from leapsql_core.warehouses.duckdb.connection import refusals
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _COLLATE = " COLLATE "
+_LOOKALIKE = Relation("main", "leapsql_columns", catalog="temp")
+_COLLATION = re.compile(rf"{_COLLATE}[\w.,]+\Z")
 
 
 def describe(cursor: DuckDBPyConnection, relation: Relation) -> tuple[Column, ...]:
@@ -23,7 +27,7 @@ def describe(cursor: DuckDBPyConnection, relation: Relation) -> tuple[Column, ..
     """
     with refusals(f"{relation} cannot be read"):
         described = cursor.execute(f"SELECT * FROM {relation.sql} LIMIT 0").description or ()
-        types = [str(kind) for _, kind, *_ in described]
+        types = [type_text(kind) for _, kind, *_ in described]
         collations = _collations(cursor, relation) if any("VARCHAR" in kind for kind in types) else []
     return tuple(
         Column(name, kind + (_COLLATE + collation if collation else ""))
@@ -37,18 +41,41 @@ def bare_type(column: Column) -> str:
     >>> bare_type(Column("a", "VARCHAR COLLATE nocase"))
     'VARCHAR'
     """
-    return column.type.partition(_COLLATE)[0]
+    return _COLLATION.sub("", column.type)
+
+
+def type_text(kind: Any) -> str:
+    """Return DuckDB's description of a type as SQL that is the same in each of its versions.
+
+    DuckDB quotes the fields of a struct where they are keywords, and so by version; here they are always quoted. A
+    struct without names is a TUPLE, and the type of a bare NULL, which views may have, INTEGER, as it is in a table.
+    """
+    if kind.id in ("struct", "union", "tuple"):
+        fields = [(name, type_text(inner)) for name, inner in kind.children if not (kind.id == "union" and name == "")]
+        if any(name for name, _ in fields):
+            return f"{kind.id.upper()}({', '.join(f'{quote_identifier(name)} {inner}' for name, inner in fields)})"
+        return f"TUPLE({', '.join(inner for _, inner in fields)})"
+    if kind.id == "map":
+        return f"MAP({', '.join(type_text(inner) for _, inner in kind.children)})"
+    if kind.id in ("list", "array"):
+        size = dict(kind.children).get("size", "")
+        return f"{type_text(kind.children[0][1])}[{size}]"
+    return "INTEGER" if kind.id == "null" else str(kind)
 
 
 def _collations(cursor: DuckDBPyConnection, relation: Relation) -> list[str]:
-    """Return the collation of each column, empty where there is none; nothing if DuckDB does not tell any.
+    """Return the collation of each column, empty where there is none.
 
-    Its catalogue keeps collations to itself; the plan of a query shows them, unless a view reads files in it.
+    DuckDB's catalogue keeps collations to itself; the plan of a query shows them. Of a view that reads files it shows no
+    plan, but of a table with the same columns it does.
     """
     document = plan_of(cursor, f"SELECT * FROM {relation.sql}")
     if document is None:
-        return []
-    return [",".join(_stream_collations(output["return_type"])) for output in document["plans"][0]["expressions"]]
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_LOOKALIKE.sql} AS SELECT * FROM {relation.sql} LIMIT 0")
+        document = plan_of(cursor, f"SELECT * FROM {_LOOKALIKE.sql}")
+        cursor.execute(f"DROP TABLE {_LOOKALIKE.sql}")
+    outputs = document["plans"][0]["expressions"] if document is not None else []
+    return [",".join(_stream_collations(output["return_type"])) for output in outputs]
 
 
 def plan_of(cursor: DuckDBPyConnection, query: str) -> dict[str, Any] | None:

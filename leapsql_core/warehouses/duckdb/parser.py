@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from leapsql_core.errors import QueryError, WarehouseError
 from leapsql_core.models import Column
 from leapsql_core.sql.database import DatabaseColumn, DatabaseReading, DatabaseTable
-from leapsql_core.sql.tokens import fold, lex
+from leapsql_core.sql.tokens import fold, lex, line_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -122,8 +122,7 @@ class DuckDBParser:
             try:
                 statements = self._open().extract_statements(sql)
             except (duckdb.Error, RuntimeError, TypeError) as exc:
-                line = _LINE.search(str(exc))
-                raise QueryError(_first_line(exc), line=int(line[1]) if line else None) from exc
+                raise QueryError(_first_line(exc), line=_line_of_error(sql, str(exc))) from exc
         kinds = [str(statement.type).rpartition(".")[2] for statement in statements]
         if kinds not in (["MULTI"], ["CREATE", "SELECT"]):
             raise QueryError("this is not one query", mend=_MEND)
@@ -180,16 +179,18 @@ class _Walk:
             self.tables.append(DatabaseTable(parts, self._character(node)))
 
     def _note_function(self, function: Mapping[str, Any], ctes: frozenset[str]) -> None:
-        """Note the tables that a table function reads by name; arguments are under one key or another by version."""
+        """Note the tables that a table function reads by name, where names or texts tell it, and not an expression."""
         name = fold(function["function_name"])
-        arguments = function.get("arguments") or function.get("children") or []
+        first = _arguments(function)[:1]
         if name == "query":
-            for text in _texts(arguments[:1]):
+            for text in filter(None, map(_text, first)):
                 reading = self._read(text)
                 self.tables += [DatabaseTable(table.parts) for table in (reading.tables if reading else ())]
         elif name in ("query_table", "histogram", "histogram_values"):
-            for parts in (*_names(arguments[:1]), *map(parts_of_name, _texts(arguments[:1]))):
-                if len(parts) > 1 or fold(parts[0]) not in ctes:
+            for named in (member for argument in first for member in _members(argument)):
+                text = _text(named)
+                parts = tuple(named.get("column_names", ())) if text is None else parts_of_name(text)
+                if len(parts) > 1 or (parts and fold(parts[0]) not in ctes):
                     self.tables.append(DatabaseTable(parts))
 
     def _note_column(self, node: Mapping[str, Any], scope: tuple[tuple[str, ...], ...]) -> None:
@@ -233,31 +234,31 @@ def _unaliased(item: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         pending += [table[side] for side in ("left", "right", "source") if table.get(side)]
 
 
-def _texts(expressions: Any) -> Iterator[str]:
-    """Return the text constants among expressions and in the lists among them."""
-    for node in _nodes(expressions):
-        if node.get("class") == "CONSTANT":
-            constant = node.get("literal", {}).get("text", node.get("value", {}).get("value"))
-            if isinstance(constant, str):
-                yield constant
+def _arguments(function: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the arguments of a function, which are under one key or another, bare or with a name, by version."""
+    arguments = function.get("arguments") or function.get("children") or []
+    return [argument.get("expression", argument) for argument in arguments]
 
 
-def _names(expressions: Any) -> Iterator[tuple[str, ...]]:
-    """Return the names of columns, which stand for tables as arguments of some table functions."""
-    for node in _nodes(expressions):
-        if node.get("class") == "COLUMN_REF":
-            yield tuple(node["column_names"])
+def _members(argument: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the members of an argument that is a list, else the argument."""
+    return _arguments(argument) if argument.get("function_name") == "list_value" else [argument]
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Return every object of a JSON document, outermost first."""
-    if isinstance(value, dict):
-        yield value
-        for below in value.values():
-            yield from _nodes(below)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _nodes(item)
+def _text(expression: Mapping[str, Any]) -> str | None:
+    """Return the text that an expression is, ``None`` if it is anything else."""
+    if expression.get("class") != "CONSTANT":
+        return None
+    constant = expression.get("literal", {}).get("text", expression.get("value", {}).get("value"))
+    return constant if isinstance(constant, str) else None
+
+
+def _line_of_error(sql: str, said: str) -> int | None:
+    """Return the line of `sql` that an error is about; of one at the end DuckDB 1 tells none."""
+    line = _LINE.search(said)
+    if line is not None:
+        return int(line[1])
+    return line_of(sql, len(sql.rstrip())) if "at end of input" in said else None
 
 
 def _first_line(exc: Exception) -> str:

@@ -2,7 +2,8 @@
 
 A version covers names, order and types of the columns, the number of rows, and the sum of the rows' hashes as HUGEINT:
 a sum keeps duplicates and forgets order. DuckDB's ``hash`` takes some different values for equal (0.0 and -0.0, a month
-and thirty days, 1 and 2^64, ``[1, 2]`` and ``[[1, 2]]``), so such types are hashed in a form that tells them apart.
+and thirty days, 1 and 2^64, ``[1, 2]`` and ``[[1, 2]]``, letters under a collation) and differs between its versions
+for some types, so such types are hashed in a form that tells values apart and is the same everywhere.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from leapsql_core.warehouses.duckdb.columns import bare_type
 _AS_IT_IS = frozenset(
     {
         *("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
-        *("VARCHAR", "JSON", "BLOB", "BIT", "DATE", "TIME", "TIME_NS", "TIME WITH TIME ZONE", "TIMESTAMP"),
-        *("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+        *("BLOB", "DATE", "TIME", "TIME_NS", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),
+        *("TIMESTAMP WITH TIME ZONE",),
     }
 )
-_AS_TEXT = frozenset({"HUGEINT", "UHUGEINT", "UUID", "INTERVAL"})
+_AS_TEXT = frozenset({"VARCHAR", "JSON", "HUGEINT", "UHUGEINT", "BIT", "INTERVAL", "TIME WITH TIME ZONE", "UUID"})
 _FLOATING = frozenset({"FLOAT", "DOUBLE"})
 _NESTED = frozenset({"list", "array", "struct", "map"})
 _NARROW_DECIMAL = 18
@@ -47,14 +48,15 @@ def hash_terms(columns: Sequence[Column], read_type: TypeReader) -> list[str] | 
         if kind in _AS_IT_IS or _is_narrow_decimal(kind):
             terms.append(name)
         elif kind in _FLOATING:
-            terms += [name, f"signbit({name})"]
+            # To a hash all NaN are one; their bits are not, and readers can see them.
+            terms += [name, f"signbit({name})", f"CASE WHEN isnan({name}) THEN {_as_text(f'{name}::BIT')} END"]
+        elif kind in _AS_TEXT:
+            terms.append(_as_text(name))
         else:
             described = read_type(kind)
             if described is None or not _prints_exactly(described):
                 return None
-            # DuckDB 1.4 writes the texts in an ARRAY without quotes: ['a, b'] like ['a', 'b'].
-            with_lists = _with_lists(described)
-            terms.append(f"{name}::VARCHAR" if with_lists == str(described) else f"{name}::{with_lists}::VARCHAR")
+            terms.append(_as_document(name, described) if described.id in _NESTED else _as_text(name))
     return terms
 
 
@@ -71,15 +73,33 @@ def _prints_exactly(kind: Any) -> bool:
     """Tell whether values of a type that differ always print differently, however deeply they are nested."""
     if kind.id in _NESTED:
         return all(_prints_exactly(child) for name, child in kind.children if name != "size")
-    text = str(kind)
-    return kind.id in ("enum", "decimal") or text in _AS_IT_IS or text in _AS_TEXT or text in _FLOATING
+    return kind.id in ("enum", "decimal") or str(kind) in _AS_IT_IS | _AS_TEXT | _FLOATING
 
 
-def _with_lists(kind: Any) -> str:
-    """Return a type with lists in the place of arrays."""
+def _as_text(value: str) -> str:
+    """Return SQL for the bytes of a value's text: the hash of a text may follow its collation, that of bytes does not."""
+    return f"encode({value}::VARCHAR)"
+
+
+def _as_document(value: str, kind: Any) -> str:
+    """Return SQL for the bytes of the JSON of a nested value, with the bits of floats and the texts of all else in it.
+
+    How DuckDB writes nested values as text differs by version; in 1.4 it writes ``['a, b']`` like ``['a', 'b']`` where
+    the type is an ARRAY.
+    """
+    bits, texts = (_with_leaves(kind, leaf) for leaf in (_bits_of_floats, lambda _: "VARCHAR"))
+    return f"encode(to_json({value}::{bits}::{texts}))"
+
+
+def _bits_of_floats(leaf: Any) -> str:
+    return "BIT" if str(leaf) in _FLOATING else str(leaf)
+
+
+def _with_leaves(kind: Any, leaf: Callable[[Any], str]) -> str:
+    """Return a nested type with lists in the place of arrays, and what `leaf` makes of each type that is not nested."""
     if kind.id not in _NESTED:
-        return str(kind)
-    inner = [(name, _with_lists(child)) for name, child in kind.children if name != "size"]
+        return leaf(kind)
+    inner = [(name, _with_leaves(child, leaf)) for name, child in kind.children if name != "size"]
     if kind.id == "struct":
         return f"STRUCT({', '.join(f'{quote_identifier(name)} {child}' for name, child in inner)})"
     if kind.id == "map":

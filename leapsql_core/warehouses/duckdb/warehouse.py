@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from leapsql_core.models import ObservedRelation, Relation
 from leapsql_core.names import quote_identifier
 from leapsql_core.protocols import Marker
 from leapsql_core.warehouses.duckdb.connection import Waiting, connect, refusals
+from leapsql_core.warehouses.duckdb.macros import read_macros
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
 from leapsql_core.warehouses.duckdb.transaction import MARKERS, DuckDBTransaction
 
@@ -23,6 +25,9 @@ _MARKER_COLUMNS = (
     " environment VARCHAR NOT NULL, model_run_id VARCHAR NOT NULL, content_hash VARCHAR NOT NULL,"
     " built_at TIMESTAMP WITH TIME ZONE NOT NULL"
 )
+
+
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class DuckDBWarehouse:
@@ -84,8 +89,25 @@ class DuckDBWarehouse:
             # A moment as a number: to make an aware datetime, older versions of DuckDB ask for one more library.
             query = f"SELECT * REPLACE (epoch_us(built_at) AS built_at) FROM {MARKERS.sql}"
             rows = cursor.execute(query).fetchall() if known else []
-        found = [Marker(Relation(schema, name), *rest, built_at=_moment(us)) for schema, name, *rest, us in rows]
+        found = [
+            Marker(Relation(schema, name), path, environment, model_run_id, content_hash, _moment(microseconds))
+            for schema, name, path, environment, model_run_id, content_hash, microseconds in rows
+        ]
         return {marker.relation.key: marker for marker in found}
+
+    def files(self, pattern: str) -> tuple[str, ...] | None:
+        """Return the files that a name or pattern means, as DuckDB finds them; ``None`` if they are not local."""
+        if _REMOTE.match(pattern):
+            return None
+        with self._cursor() as cursor, refusals(f"the files {pattern} cannot be listed"):
+            return tuple(
+                path for (path,) in cursor.execute("SELECT file FROM glob(?) ORDER BY 1", [pattern]).fetchall()
+            )
+
+    def macros(self) -> Mapping[str, str | None]:
+        """Return the versions of the macros that the database defines; see `read_macros`."""
+        with self._cursor() as cursor:
+            return read_macros(cursor)
 
     def prepare(self, schemas: Iterable[str]) -> None:
         """Make what is missing, one after the other: two transactions that make one schema would conflict."""

@@ -1,0 +1,108 @@
+"""What a build rests on beside its inputs: settings of the target, files that its query reads, macros of the database.
+
+They stand among the inputs of a trace, each under a name that no relation bears.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from leapsql_core.hashing import canonical_json, fingerprint
+from leapsql_core.masking import Secrets
+from leapsql_core.models import Decision, Model, Node, Trace, TraceInput
+from leapsql_core.planning.observations import Observations
+
+_SETTINGS = "settings: of the target"
+_FILE, _MACRO = "file: ", "macro: "
+
+
+def is_relation(entry: TraceInput) -> bool:
+    """Tell whether an input of a trace is a model, seed or source, and not one of the surroundings."""
+    return entry.name != _SETTINGS and not entry.name.startswith((_FILE, _MACRO))
+
+
+def is_file(entry: TraceInput) -> bool:
+    """Tell whether an input of a trace is what a name or pattern of files means; its relation holds that."""
+    return entry.name.startswith(_FILE)
+
+
+def surroundings_of(node: Node, observations: Observations, secrets: Secrets) -> tuple[TraceInput, ...]:
+    """Return what a build of `node` rests on now beside its inputs; settings only where they are not as usual."""
+    found: list[TraceInput] = []
+    if observations.settings:
+        text = canonical_json(_masked(observations.settings, secrets))
+        found.append(TraceInput(_SETTINGS, text, (), fingerprint(text)))
+    if isinstance(node, Model):
+        found += _stream_files_and_macros(node, observations, secrets)
+    return tuple(found)
+
+
+def surroundings_version(model: Model, observations: Observations, secrets: Secrets) -> list[list[str]] | None:
+    """Return what the answer of a view rests on beside its inputs, ``None`` if some of it cannot be told."""
+    found = list(_stream_files_and_macros(model, observations, secrets))
+    versions = [[entry.name, entry.data_version] for entry in found if entry.data_version is not None]
+    return versions if len(versions) == len(found) else None
+
+
+def _stream_files_and_macros(model: Model, observations: Observations, secrets: Secrets) -> Iterator[TraceInput]:
+    for pattern in model.files:
+        shown = secrets.mask(pattern)
+        yield TraceInput(_FILE + shown, shown, None, observations.files.get(pattern))
+    for name in model.functions:
+        if name in observations.macros:
+            yield TraceInput(_MACRO + name, name, None, observations.macros[name])
+
+
+def compare_surroundings(node: Node, trace: Trace, observations: Observations, secrets: Secrets) -> Decision | None:
+    """Return why a table builds for what it rests on beside its inputs, ``None`` if all of that is as it was.
+
+    A view is evaluated with the settings, the files and the macros of whoever reads it.
+    """
+    if node.materialized == "view":
+        return None
+    settings = _compare_settings(trace, observations.settings, secrets)
+    if settings is not None:
+        return Decision(node.path, "build", "config_changed", settings)
+    if observations.relations is None or not isinstance(node, Model):
+        return None
+    before = {entry.name: entry for entry in trace.inputs if entry.name.startswith((_FILE, _MACRO))}
+    now = {entry.name: entry for entry in _stream_files_and_macros(node, observations, secrets)}
+    changed = [name for name in sorted({*before, *now}) if _differs(before.get(name), now.get(name))]
+    if changed:
+        return Decision(node.path, "build", "input_changed", f"{', '.join(map(_in_words, changed))} changed")
+    unknown = [name for name, entry in sorted(now.items()) if entry.data_version is None]
+    if unknown and node.config.volatile != "ignore":
+        said = ", ".join(map(_in_words, unknown))
+        detail = f"whether {said} changed cannot be told: built in doubt"
+        return Decision(node.path, "build", "input_changed", detail, recurring=True)
+    return None
+
+
+def _differs(before: TraceInput | None, now: TraceInput | None) -> bool:
+    """Tell whether something is known to be other than it was; what cannot be told now is no such thing."""
+    if before is None or now is None:
+        return True
+    return now.data_version is not None and now.data_version != before.data_version
+
+
+def _in_words(name: str) -> str:
+    if name.startswith(_FILE):
+        return f"the file {name.removeprefix(_FILE)}"
+    return f"the macro {name.removeprefix(_MACRO)} of the database"
+
+
+def _compare_settings(trace: Trace, settings: Mapping[str, str], secrets: Secrets) -> str | None:
+    """Return in words how the settings differ from those that `trace` was built with, ``None`` if in nothing."""
+    kept = next((entry.relation for entry in trace.inputs if entry.name == _SETTINGS), "{}")
+    before: dict[str, str] = json.loads(kept)
+    now = _masked(settings, secrets)
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    if not changed:
+        return None
+    said = [f"{name} was {before.get(name, 'as usual')}, now {now.get(name, 'as usual')}" for name in changed]
+    return f"settings of the target: {'; '.join(said)}"
+
+
+def _masked(settings: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+    return {name: secrets.mask(value) for name, value in settings.items()}

@@ -1,0 +1,64 @@
+"""Macros that a database defines: what a query that calls one rests on beside its inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from leapsql_core.errors import QueryError
+from leapsql_core.hashing import fingerprint
+from leapsql_core.sql import read_calls
+from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.parser import DuckDBParser
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_DEFINED = """
+SELECT function_name, function_type, schema_name, parameters::VARCHAR, macro_definition
+FROM duckdb_functions()
+WHERE NOT internal AND macro_definition IS NOT NULL
+ORDER BY ALL
+"""
+_WORD = re.compile(r"\w+")
+
+
+def read_macros(cursor: DuckDBPyConnection) -> dict[str, str | None]:
+    """Return a version of each macro by its name in small letters: that of its definition and of those it calls.
+
+    ``None`` where a definition is not all that decides: it reads tables or files, or its answer moves by itself.
+    """
+    with refusals("the macros of the database cannot be read"):
+        rows = cursor.execute(_DEFINED).fetchall()
+    defined: dict[str, list[list[str]]] = {}
+    for name, *definition in rows:
+        defined.setdefault(str(name).casefold(), []).append([str(part) for part in definition])
+    parser = DuckDBParser()
+    try:
+        closed = {name: all(_is_closed(parser, kind, text) for kind, *_, text in defined[name]) for name in defined}
+    finally:
+        parser.close()
+    return {name: _version(name, defined, closed) for name in defined}
+
+
+def _version(name: str, defined: Mapping[str, list[list[str]]], closed: Mapping[str, bool]) -> str | None:
+    reached, left = {name}, [name]
+    while left:
+        words = {word.casefold() for *_, text in defined[left.pop()] for word in _WORD.findall(text)}
+        left += sorted((words & defined.keys()) - reached)
+        reached |= words & defined.keys()
+    if not all(closed[other] for other in reached):
+        return None
+    return fingerprint([[other, defined[other]] for other in sorted(reached)])
+
+
+def _is_closed(parser: DuckDBParser, kind: str, text: str) -> bool:
+    """Tell whether a definition alone decides what it comes to, given its arguments."""
+    query = text if kind == "table_macro" else f"SELECT ({text}\n)"
+    try:
+        reading = parser.read(query)
+    except QueryError:
+        return False
+    calls = read_calls(query)
+    return reading is not None and not reading.tables and not calls.volatile and not calls.files

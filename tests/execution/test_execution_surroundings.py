@@ -1,0 +1,158 @@
+"""What a build rests on beside its inputs: files that its query reads, and macros of the database that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from projects import Lab
+
+Make = Callable[..., Lab]
+
+
+@pytest.fixture
+def lab(make_lab: Make) -> Lab:
+    """Make a table and a view that read files, and one that reads the view."""
+    lab = make_lab({})
+    folder = lab.root / "data"
+    folder.mkdir(parents=True)
+    for name, text in {"one.csv": "x\n1\n", "two.csv": "x\n2\n", "single.csv": "y\n5\n"}.items():
+        (folder / name).write_text(text)
+    lab.edit(
+        {
+            "models/single.sql": f"select y from '{folder}/single.csv'",
+            "models/all_of_them.sql": f"/*---\nmaterialized: view\n---*/\nselect x from read_csv('{folder}/[ot]*.csv')",
+            "models/total.sql": "select sum(x)::integer as x from all_of_them",
+            "models/apart.sql": "select 1 as one",
+        }
+    )
+    assert lab.run().status == "completed"
+    assert lab.run().built == set()
+    return lab
+
+
+def test_a_file_that_a_query_reads_counts_by_what_it_holds(lab: Lab) -> None:
+    """Other bytes build what reads them; the same bytes, written again, build nothing."""
+    file = lab.root / "data" / "single.csv"
+    file.write_text("y\n5\n")
+    assert lab.run().built == set()
+    file.write_text("y\n6\n")
+    assert lab.plan().decisions["single"].reason == "input_changed"
+    assert "single.csv changed" in lab.plan().decisions["single"].detail
+    assert lab.run().built == {"single"}
+    assert lab.rows("select y from single") == [(6,)]
+    assert lab.run().built == set()
+
+
+def test_files_count_through_a_view_that_reads_them(lab: Lab) -> None:
+    """The view shows its files as they are, so whoever reads it builds; it is not made again itself."""
+    (lab.root / "data" / "two.csv").write_text("x\n20\n")
+    assert lab.run().built == {"total"}
+    assert lab.rows("select x from total") == [(21,)]
+
+
+def test_a_file_more_that_a_pattern_means_is_a_change(lab: Lab) -> None:
+    """A pattern stands for the files that there are."""
+    (lab.root / "data" / "three.csv").write_text("x\n300\n")
+    assert lab.run().built == {"total"}
+    assert lab.rows("select x from total") == [(303,)]
+    (lab.root / "data" / "three.csv").unlink()
+    assert lab.run().built == {"total"}
+
+
+def test_a_file_that_is_gone_fails_what_reads_it_and_nothing_else(lab: Lab) -> None:
+    """What cannot be told is built in doubt, and the database says what is missing."""
+    (lab.root / "data" / "single.csv").unlink()
+    assert "cannot be told" in lab.plan().decisions["single"].detail
+    outcome = lab.run()
+    assert outcome.failed == {"single"}
+    assert outcome.built == set()
+    (lab.root / "data" / "single.csv").write_text("y\n5\n")
+    assert lab.run().built == set()
+
+
+def test_a_file_that_changes_while_it_is_read_counts_as_unknown(lab: Lab) -> None:
+    """Nobody knows which of its bytes the build saw, so it is built once more."""
+    file = lab.root / "data" / "single.csv"
+    file.write_text("y\n6\n")
+    versions = iter(["before", "after"])
+    shop = lab.workshop(
+        file_version=lambda pattern: next(versions) if "single" in pattern else lab.file_version(pattern)
+    )
+    list(lab.stream(workshop=shop))
+    assert lab.run().built == {"single"}
+    assert lab.run().built == set()
+
+
+def test_a_remote_file_is_built_in_doubt(make_lab: Make) -> None:
+    """Nothing is fetched to decide; its author may say that it does not move."""
+    lab = make_lab({"models/a.sql": "select 1 as x"})
+    lab.run()
+    assert lab.warehouse.files("https://example.com/a.csv") is None
+    assert lab.warehouse.files("s3://bucket/*.parquet") is None
+    assert lab.warehouse.files("none/such*.csv") == ()
+
+
+# ------------------------------------------------------------------------------------------------------------- macros
+
+
+@pytest.fixture
+def with_macros(make_lab: Make) -> Lab:
+    """Make models that call macros of the database, and one that does not."""
+    lab = make_lab(
+        {
+            "models/cents.sql": "select to_cents(2) as c",
+            "models/views.sql": "/*---\nmaterialized: view\n---*/\nselect To_Cents(3) as c",
+            "models/reader.sql": "select c from views",
+            "models/apart.sql": "select 1 as one",
+        }
+    )
+    lab.sql("create macro factor() as 100", "create macro to_cents(x) as x * factor()", "create macro unused() as 1")
+    assert lab.run().status == "completed"
+    assert lab.run().built == set()
+    return lab
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["create or replace macro to_cents(x) as x * 1000", "create or replace macro factor() as 1000"],
+    ids=["the macro itself", "one that it calls"],
+)
+def test_a_macro_of_the_database_counts_by_its_definition(with_macros: Lab, change: str) -> None:
+    """What calls it, itself or through a view, builds when it, or one that it calls, is defined anew."""
+    lab = with_macros
+    lab.sql(change)
+    assert lab.plan().decisions["cents"].detail == "the macro to_cents of the database changed"
+    assert lab.run().built == {"cents", "reader"}
+    assert lab.rows("select c from cents") == [(2000,)]
+    assert lab.run().built == set()
+
+
+def test_a_macro_that_nobody_calls_counts_for_nothing(with_macros: Lab) -> None:
+    """Neither does one that is defined again as it was."""
+    with_macros.sql("create or replace macro unused() as 2", "create or replace macro factor() as 100")
+    assert with_macros.run().built == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["(select max(n) from raw.numbers)", "random()", "(select max(x) from '{root}/numbers.csv')"],
+    ids=["tables", "what moves by itself", "files"],
+)
+def test_a_macro_that_rests_on_more_than_its_definition_is_built_in_doubt(make_lab: Make, body: str) -> None:
+    """What it reads is hidden from us, so that what calls it builds in every run, and says why."""
+    lab = make_lab(
+        {
+            "models/a.sql": "select highest() as n",
+            "models/b.sql": "/*---\nvolatile: ignore\n---*/\nselect highest() as n",
+        }
+    )
+    lab.sql("create schema raw", "create table raw.numbers as select 1 as n")
+    lab.root.mkdir()
+    (lab.root / "numbers.csv").write_text("x\n1\n")
+    lab.sql(f"create macro highest() as {body.format(root=lab.root)}")
+    lab.run()
+    decision = lab.plan().decisions["a"]
+    assert (decision.action, decision.reason, decision.recurring) == ("build", "input_changed", True)
+    assert "the macro highest of the database" in decision.detail
+    assert lab.plan().decisions["b"].action == "skip"
