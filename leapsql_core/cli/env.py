@@ -16,6 +16,7 @@ from leapsql_core.cli.pages import Block, Column, Table, line, paragraph, row
 from leapsql_core.cli.wording import counted, moment
 from leapsql_core.errors import UsageError
 from leapsql_core.models import StoredEnvironment
+from leapsql_core.names import did_you_mean
 from leapsql_core.state import SqliteStateStore
 from leapsql_core.state.notation import read_time
 
@@ -74,7 +75,11 @@ def list_environments(settings: Settings) -> int:
 @click.argument("name")
 @_commit
 def create(settings: Settings, *, name: str, commit: str | None) -> int:
-    """Create an environment before its first run."""
+    """Create an environment of leapsql.yaml before its first run."""
+    known = find_state(settings).environments
+    if name not in known:
+        mend = did_you_mean(name, known, otherwise="Add it under `environments:`.")
+        raise UsageError(f"leapsql.yaml has no environment `{name}`", mend=mend)
     with _opened(settings) as state:
         return _show_one(settings, state.create_environment(name, commit_ref=commit), "created")
 

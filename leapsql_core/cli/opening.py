@@ -17,10 +17,11 @@ from leapsql_core.session import Session, open_session
 
 @dataclass(frozen=True, slots=True)
 class StatePlace:
-    """Where the state lies, and which environment of it is meant."""
+    """Where the state lies, which environment of it is meant, and which ones the project has."""
 
     environment: str
     path: Path
+    environments: tuple[str, ...]
 
 
 def open_project(settings: Settings) -> Session:
@@ -44,7 +45,8 @@ def find_state(settings: Settings) -> StatePlace:
     """
     root = find_root(settings.project_dir)
     config = load_configuration(root, environ=os.environ, environment=settings.environment)
-    return StatePlace(config.environment, (settings.state or root / config.state_path).absolute())
+    path = (settings.state or root / config.state_path).absolute()
+    return StatePlace(config.environment, path, config.environments)
 
 
 def find_node(project: Project, name: str) -> Node:

@@ -134,7 +134,7 @@ def _refusal(course: Course, node: Node, decision: Decision) -> str | None:
     if not is_known and grows:
         return f"{node.relation} exists, but the state does not know it: --full-refresh makes it anew"
     if decision.reason == "drifted" and grows:
-        return f"{decision.detail}; --full-refresh makes it anew, without the rows it gathered"
+        return decision.detail
     return None
 
 

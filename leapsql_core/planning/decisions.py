@@ -123,7 +123,7 @@ def plan(
             otherwise[path] = _standing(node, trace, change, Observations(relations={}))
         if path in chosen and decision.action != "skip":
             moving.add(path)
-        decisions[path] = _with_mode(_with_failures(decision, failures.get(path)), node)
+        decisions[path] = _with_mode(_with_failures(decision, node, failures.get(path)), node)
     return Plan(
         environment=snapshot.environment,
         decisions={path: decision for path, decision in decisions.items() if path in chosen},
@@ -197,6 +197,8 @@ def _compare_relation(node: Node, trace: Trace, observations: Observations) -> D
         return Decision(node.path, "build", "missing", f"{node.relation} is not in the warehouse")
     if seen.comment != trace.model_run_id:
         detail = f"{node.relation} is not the one that was built: it was replaced, restored or altered from outside"
+        if node.materialized == "incremental":
+            detail += "; a run leaves it alone, --full-refresh makes it anew without the rows it gathered"
         return Decision(node.path, "build", "drifted", detail)
     return None
 
@@ -210,8 +212,9 @@ def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: boo
     return decision
 
 
-def _with_failures(decision: Decision, failure: Failure | None) -> Decision:
-    if failure is None or decision.action == "skip":
+def _with_failures(decision: Decision, node: Node, failure: Failure | None) -> Decision:
+    """Say how often a model has failed since its last build, if it was the code of now that failed last."""
+    if failure is None or decision.action == "skip" or failure.content_hash not in (None, node.content_hash):
         return decision
     times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
     return dataclasses.replace(decision, detail=f"{decision.detail}; it failed {times} since")

@@ -35,6 +35,10 @@ def test_an_environment_can_be_created_before_its_first_run(shop: Shop) -> None:
     again = shop.leapsql("env", "create", "prod")
     assert again.status == 2
     assert "there is an environment 'prod' already" in again.err
+    strange = shop.leapsql("env", "create", "prud")
+    assert strange.status == 2
+    assert "leapsql.yaml has no environment `prud`" in strange.err
+    assert "Did you mean prod?" in strange.err
 
 
 def test_the_commit_of_an_environment_is_noted(built: Shop) -> None:
