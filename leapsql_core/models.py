@@ -35,6 +35,7 @@ Reason = Literal[
     "full_refresh",
     "input_pending",
     "tests_changed",
+    "test_input_changed",
     "unobserved",
     "formatting_only",
     "metadata_only",
@@ -295,6 +296,7 @@ class Model:
     for incremental models. ``run_values`` names values of the run that its template reads (``run_started_at``, …): the
     queries then hold placeholders and are rendered again when the model runs. ``macros`` are the macro files it used;
     ``files`` the names and patterns of files that its queries read, ``functions`` all that they call, in lower case.
+    ``tested`` are, by test, the relations that tests refer to, ``test_inputs`` what those are and the columns read.
     """
 
     path: str
@@ -314,6 +316,7 @@ class Model:
     tested: tuple[Relation | None, ...] = ()
     files: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    test_inputs: tuple[Input, ...] = ()
 
     @property
     def materialized(self) -> Materialized:

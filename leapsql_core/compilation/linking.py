@@ -48,7 +48,8 @@ class Linker:
                 parts, line = tuple(test.to.split(".")), draft.text.lines.get(test.label)
                 node = self._meaning(parts, draft, line)
                 if node is None:
-                    draft.tested.append((self.index.source_name(parts), self.index.source_relation(parts)))
+                    source = self._source(parts)
+                    draft.tested.append((source.name, source.relation))
                 else:
                     draft.tested.append((node.path, node.relation))
                     draft.read_at.setdefault(node.path, line)
@@ -106,10 +107,9 @@ class Linker:
     def _note_input(self, draft: Draft, parts: Parts, line: int | None, *, reads_itself: bool) -> None:
         meaning = self._meaning(parts, draft, line)
         if meaning is None:
-            name = self.index.source_name(parts)
-            source = Source(name, self.index.source_relation(parts), self._config.sources.get(name, SourceConfig()))
-            draft.inputs[name] = ("source", self.sources.setdefault(name, source).relation)
-            draft.read_at.setdefault(name, line)
+            source = self._source(parts)
+            draft.inputs[source.name] = ("source", source.relation)
+            draft.read_at.setdefault(source.name, line)
         elif meaning.path != draft.path:
             draft.inputs[meaning.path] = (meaning.kind, meaning.relation)
             draft.read_at.setdefault(meaning.path, line)
@@ -118,6 +118,12 @@ class Linker:
             if len(parts) == 1 and not self.index.look_up(("main", parts[0])):
                 mend += f" A table of that name outside of the project is written with its schema: main.{parts[0]}."
             self.problems.append(draft.problem(line, f"a cycle: {draft.path} → {draft.path}", mend))
+
+    def _source(self, parts: Parts) -> Source:
+        """Return the source that `parts` mean."""
+        name = self.index.source_name(parts)
+        source = Source(name, self.index.source_relation(parts), self._config.sources.get(name, SourceConfig()))
+        return self.sources.setdefault(name, source)
 
     def _meaning(self, parts: Parts, draft: Draft, line: int | None) -> Named | None:
         """Return the model or seed that `parts` mean, ``None`` for a source; notes what is wrong."""

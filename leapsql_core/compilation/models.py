@@ -11,7 +11,7 @@ from leapsql_core.compilation.meanings import NameIndex
 from leapsql_core.errors import Problem
 from leapsql_core.hashing import config_facts, fingerprint
 from leapsql_core.masking import Secrets
-from leapsql_core.models import ColumnSet, Input, Lineage, Model, ModelConfig, Node, Query, Read, Seed
+from leapsql_core.models import ColumnSet, Input, InputKind, Lineage, Model, ModelConfig, Node, Query, Read, Seed
 from leapsql_core.names import did_you_mean
 from leapsql_core.sql import KnownInput, resolve
 
@@ -50,7 +50,21 @@ def make_model(
         tested=tuple(None if entry is None else entry[1] for entry in draft.tested),
         files=tuple(sorted({name for each in draft.queries for name in each.scan.files})),
         functions=tuple(sorted({name for each in draft.queries for name in each.scan.functions})),
+        test_inputs=tuple(_stream_test_inputs(draft, nodes)),
     )
+
+
+def _stream_test_inputs(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Input]:
+    """Yield what the tests of a model read elsewhere, once for each column."""
+    read = {
+        (entry[0], test.field): entry[1]
+        for test, entry in zip(draft.config.tests, draft.tested, strict=True)
+        if entry is not None and test.field is not None and entry[0] != draft.path
+    }
+    for (name, field), relation in sorted(read.items()):
+        node = nodes.get(name)
+        kind: InputKind = "source" if node is None else "seed" if isinstance(node, Seed) else "model"
+        yield Input(name, kind, relation, (field,))
 
 
 def content_hash(query: Query, batch: Query | None, draft: Draft, secrets: Secrets) -> str:

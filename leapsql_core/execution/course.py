@@ -16,7 +16,7 @@ from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import Look
 from leapsql_core.execution.workshop import Workshop
 from leapsql_core.models import ColumnSet, DataTest, DataTestResult, Decision, Model, Node, Relation, TraceInput
-from leapsql_core.planning import Plan, is_file, settle, tests_hash
+from leapsql_core.planning import Plan, is_file, settle
 from leapsql_core.protocols import Marker
 from leapsql_core.rendering import RunValues
 
@@ -216,8 +216,11 @@ def finish(course: Course, path: str, decision: Decision, future: Future[Built])
         return fail(course, path, decision, _placed(course, node, exc))
     if decision.action == "build":
         return _succeed(course, node, decision, built)
-    course.shop.state.record_tests(course.ledger.traces[path].model_run_id, _tests_hash(node))
-    return skip(course, path, Decision(path, "skip", decision.reason, "its tests changed, and pass"), built)
+    course.ledger.note_tests(node)
+    trace = course.ledger.traces[path]
+    course.shop.state.record_tests(trace.model_run_id, trace.tests_hash)
+    said = "its tests changed, and pass" if decision.reason == "tests_changed" else "its tests were run again, and pass"
+    return skip(course, path, Decision(path, "skip", decision.reason, said), built)
 
 
 def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> ModelFinished:
@@ -268,10 +271,6 @@ def _placed(course: Course, node: Node, exc: LeapSQLError) -> str:
     line = exc.line if isinstance(exc, WarehouseError) else None
     at = course.shop.line_in_file(node, line) if line is not None and isinstance(node, Model) else None
     return f"{node.file}:{at}: {exc}" if at is not None else f"{node.file}: {exc}"
-
-
-def _tests_hash(node: Node) -> str:
-    return tests_hash(node.config) if isinstance(node, Model) else ""
 
 
 def _masked(course: Course, text: str) -> str:

@@ -11,8 +11,8 @@ from leapsql_core.execution.building import Built
 from leapsql_core.execution.observing import Look, with_versions
 from leapsql_core.execution.records import batch_hash, code_of, query_hash, texts_of
 from leapsql_core.hashing import column_set_key
-from leapsql_core.models import ColumnSet, Model, Node, ObservedRelation, Project, Snapshot, Trace, TraceInput
-from leapsql_core.planning import VersionBook, surroundings_of, tests_hash
+from leapsql_core.models import ColumnSet, Node, ObservedRelation, Project, Snapshot, Trace, TraceInput
+from leapsql_core.planning import VersionBook, surroundings_of, tests_version
 from leapsql_core.protocols import Build
 
 
@@ -47,6 +47,10 @@ class Ledger:
         ]
         return (*read, *surroundings_of(node, self._seen, self._project.secrets))
 
+    def note_tests(self, node: Node) -> None:
+        """Note in the current trace of a node that its tests pass on what is there now."""
+        self.traces[node.path] = replace(self.traces[node.path], tests_hash=tests_version(node, self.book))
+
     def note_build(
         self,
         node: Node,
@@ -77,7 +81,7 @@ class Ledger:
             incremental_query_hash=batch_hash(node, self._project),
             data_version=versions.get("*"),
             columns=built.columns,
-            tests_hash=tests_hash(node.config) if isinstance(node, Model) else "",
+            tests_hash="",
             inputs=inputs,
             built_at=began,
         )
@@ -85,9 +89,10 @@ class Ledger:
         self.relations[node.relation.key] = ObservedRelation(kind, model_run_id)
         self.rewritten.discard(node.path)
         self.traces[node.path] = trace
-        if kind == "view":
-            trace = replace(trace, data_version=self.book.version(node.path, None))
-            self.traces[node.path] = trace
+        # A view has its version, and its tests theirs, from what is known once it stands.
+        data_version = self.book.version(node.path, None) if kind == "view" else trace.data_version
+        trace = replace(trace, data_version=data_version, tests_hash=tests_version(node, self.book))
+        self.traces[node.path] = trace
         return Build(
             trace=trace,
             code=code_of(node, self._project),

@@ -140,9 +140,12 @@ def _take_missing_versions(
 
 
 def _names_read(project: Project, selection: Collection[str]) -> list[str]:
-    """Return the names of what `selection` reads, itself or through views, sorted."""
+    """Return the names of what `selection` and its tests read, themselves or through views, sorted."""
     names: set[str] = set()
-    left = [entry.name for path in selection for entry in project.nodes[path].inputs]
+    left: list[str] = []
+    for path in selection:
+        chosen = project.nodes[path]
+        left += [entry.name for entry in (*chosen.inputs, *(chosen.test_inputs if isinstance(chosen, Model) else ()))]
     while left:
         name = left.pop()
         if name in names:

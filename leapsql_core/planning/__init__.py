@@ -1,6 +1,7 @@
 """What has to be built, what does not, and why: a function of the project, the traces and what was looked at."""
 
-from leapsql_core.planning.code import InputColumns, Prove, tests_hash, text_hash
+from leapsql_core.planning.code import InputColumns, Prove, text_hash
+from leapsql_core.planning.data_tests import tests_hash, tests_version
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, settle, texts_needed
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
@@ -32,6 +33,7 @@ __all__ = [
     "shape_of",
     "surroundings_of",
     "tests_hash",
+    "tests_version",
     "text_hash",
     "texts_needed",
     "version_key",

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leapsql_core.hashing import canonical_json, config_facts, data_test_facts, fingerprint
+from leapsql_core.hashing import canonical_json, config_facts, fingerprint
 from leapsql_core.masking import Secrets
-from leapsql_core.models import Column, Model, ModelConfig, Node, Query, Reason, Relation, Seed, Trace
+from leapsql_core.models import Column, Model, Node, Query, Reason, Relation, Seed, Trace
 from leapsql_core.planning.observations import Texts
 from leapsql_core.sql import same_tokens
 
@@ -34,11 +34,6 @@ class CodeChange:
 def text_hash(query: Query | None, secrets: Secrets) -> str | None:
     """Return the hash that a query's resolved text is kept under in the state."""
     return None if query is None else fingerprint(secrets.mask(query.resolved))
-
-
-def tests_hash(config: ModelConfig) -> str:
-    """Return the fingerprint of a model's tests."""
-    return fingerprint([data_test_facts(test) for test in config.tests])
 
 
 def compare_code(

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from leapsql_core.errors import SelectionError
-from leapsql_core.models import BuildMode, Decision, Failure, Model, Node, Project, Snapshot, Trace
+from leapsql_core.models import BuildMode, Decision, Failure, Input, Model, Node, Project, Snapshot, Trace
 from leapsql_core.names import did_you_mean
-from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, tests_hash, text_hash
+from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, text_hash
+from leapsql_core.planning.data_tests import compare_own_tests, compare_tests
 from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
@@ -28,11 +29,11 @@ _OF_THE_QUERY = frozenset({"query_changed", "resolved_differently"})
 class Plan:
     """Decisions for what was selected, parents first.
 
-    ``otherwise`` holds, for each ``check``, what becomes of the model if its inputs turn out unchanged: a skip, or a
-    ``check`` with reason ``tests_changed``, which runs its tests and builds nothing. ``code_versions`` are those that a
-    build would have. ``rewritten`` are models whose code is not the one that was last built. ``stale_parents`` are
-    models that were not selected, are read by selected ones and are out of date. ``orphans`` are models that the state
-    built and the project no longer has.
+    ``otherwise`` holds, for each ``check``, what becomes of the model if its inputs, and what its tests read, turn out
+    unchanged: a skip, or a ``check`` with reason ``tests_changed``, which runs its tests and builds nothing.
+    ``code_versions`` are those that a build would have. ``rewritten`` are models whose code is not the one that was
+    last built. ``stale_parents`` are models that were not selected, are read by selected ones and are out of date.
+    ``orphans`` are models that the state built and the project no longer has.
     """
 
     environment: str
@@ -114,13 +115,17 @@ def plan(
         trace, change = traces.get(path), changes.get(path)
         found = _own_reason(project, node, trace, change, observations)
         if found is None and trace is not None:
-            pending = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
+            pending = {entry.name for entry in _read_by(node) if not moving.isdisjoint(behind[entry.name])}
             found = compare_inputs(node, trace, project=project, book=book, pending=pending)
-        decision = found or _standing(node, trace, change, observations)
+            if found is None:
+                pending |= {path} if pending and node.materialized == "view" else set()
+                found = compare_tests(node, trace, book=book, pending=pending)
+        decision = found or _standing(node, change, observations)
         if path in chosen:
             decision = _asked_for(decision, node, force=force, full_refresh=full_refresh)
         if decision.action == "check":
-            otherwise[path] = _standing(node, trace, change, Observations(relations={}))
+            changed = None if trace is None else compare_own_tests(node, trace)
+            otherwise[path] = changed or _standing(node, change, Observations(relations={}))
         if path in chosen and decision.action != "skip":
             moving.add(path)
         decisions[path] = _with_mode(_with_failures(decision, node, failures.get(path)), node)
@@ -142,7 +147,7 @@ def settle(node: Node, trace: Trace, otherwise: Decision, *, project: Project, b
     """Turn a ``check`` into what it comes to, now that every input is what this run leaves it."""
     found = compare_inputs(node, trace, project=project, book=book)
     if found is None:
-        return otherwise
+        return compare_tests(node, trace, book=book) or otherwise
     if found.action != "build":
         found = Decision(node.path, "build", "input_changed", f"{found.detail}: built in doubt", recurring=True)
     return _with_mode(found, node)
@@ -178,10 +183,13 @@ def _own_reason(
     return _compare_relation(node, trace, observations) if surroundings is None else surroundings
 
 
-def _standing(node: Node, trace: Trace | None, change: CodeChange | None, observations: Observations) -> Decision:
-    """Return what becomes of a model whose inputs are as they were."""
-    if trace is not None and isinstance(node, Model) and tests_hash(node.config) != trace.tests_hash:
-        return Decision(node.path, "check", "tests_changed", "its tests changed; its rows stand")
+def _read_by(node: Node) -> tuple[Input, ...]:
+    """Return what a node and its tests read."""
+    return (*node.inputs, *node.test_inputs) if isinstance(node, Model) else ()
+
+
+def _standing(node: Node, change: CodeChange | None, observations: Observations) -> Decision:
+    """Return what becomes of a model whose inputs and tests are as they were."""
     if observations.relations is None:
         return Decision(node.path, "check", "unobserved", observations.unread)
     if change is not None:
@@ -198,7 +206,7 @@ def _compare_relation(node: Node, trace: Trace, observations: Observations) -> D
     if seen.comment != trace.model_run_id:
         detail = f"{node.relation} is not the one that was built: it was replaced, restored or altered from outside"
         if node.materialized == "incremental":
-            detail += "; a run leaves it alone, --full-refresh makes it anew without the rows it gathered"
+            detail += "; a run leaves it alone, --full-refresh makes it anew, without the rows it gathered"
         return Decision(node.path, "build", "drifted", detail)
     return None
 

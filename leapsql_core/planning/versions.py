@@ -236,6 +236,8 @@ def _stream_reads(project: Project) -> Iterator[tuple[str, ColumnSet, bool]]:
         left: list[tuple[str, ColumnSet, bool]] = [(node.path, None, False)] if is_view else []
         if not is_view:
             left += [(entry.name, entry.columns, reads_order(node)) for entry in node.inputs]
+        if isinstance(node, Model):
+            left += [(entry.name, entry.columns, False) for entry in node.test_inputs]
         while left:
             name, columns, ordered = left.pop()
             key = (name, version_key(columns, ordered=ordered))

@@ -241,7 +241,8 @@ def _below(step: _Step) -> list[_Step] | None:
     if isinstance(node, (exp.Cast, exp.Collate, exp.Alias)):
         return steps("this")
     if isinstance(node, (exp.PropertyEQ, exp.Kwarg)):
-        return steps("expression")
+        # The key of a struct is a name, that of a MAP {…} an expression.
+        return steps("expression") if isinstance(node.this, exp.Identifier) else steps("this", "expression")
     if isinstance(node, exp.Filter):
         return steps("this") + steps("expression", flowing=False)
     if isinstance(node, exp.Order):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from leapsql_core.sql.expressions import evaluate
-from leapsql_core.sql.flow import Hidden, Value
+from leapsql_core.sql.expressions import evaluate, read
+from leapsql_core.sql.flow import Hidden, Sources, Value
 from leapsql_core.sql.parsing import Node, child, exp, listed, name_of
 from leapsql_core.sql.scopes import Analysis, Binding, Scope, look_up
 from leapsql_core.sql.tokens import fold
@@ -30,12 +30,17 @@ def expand(star: Node, scope: Scope, analysis: Analysis) -> list[Column]:
     if not changes:
         return [column for column, _ in pairs]
     if not changes <= {"except_", "rename", "replace"}:
-        return [Hidden("* LIKE", scope.everything)]
+        return [Hidden("* LIKE", _anything(inner, scope, analysis))]
     if qualifier is None and _touches_merged(inner, scope):
-        return [Hidden("a changed * over columns that USING merged", scope.everything)]
+        return [Hidden("a changed * over columns that USING merged", _anything(inner, scope, analysis))]
     if _touches_namesakes(inner, pairs):
-        return [Hidden("a changed * over columns of one name", scope.everything)]
+        return [Hidden("a changed * over columns of one name", _anything(inner, scope, analysis))]
     return _changed(inner, pairs, scope, analysis)
+
+
+def _anything(star: Node, scope: Scope, analysis: Analysis) -> Sources:
+    """Return all that stands in scope, and what the expressions of REPLACE read beside it."""
+    return scope.everything.union(*(read(item.this, scope, analysis) for item in listed(star, "replace")))
 
 
 def _enclosing(scope: Scope) -> list[Scope]:
@@ -62,7 +67,9 @@ def _fields_of(star: Node, scope: Scope, analysis: Analysis) -> Hidden:
     value = look_up(names, scope, analysis)
     if value is None:
         analysis.note(f"{'.'.join(names)}.*", blind=True)
-    return Hidden("the fields of a struct by *", scope.everything if value is None else value.reads)
+    changed = bool(listed(star.this, "replace"))
+    sources = _anything(star.this, scope, analysis) if value is None or changed else value.reads
+    return Hidden("the fields of a struct by *", sources)
 
 
 def _touches_merged(star: Node, scope: Scope) -> bool:

@@ -63,6 +63,8 @@ def _bind_join(join: Node, scope: Scope, analysis: Analysis) -> None:
     """Add what a join brings in, and count what its condition reads among what decides the rows."""
     if not _JOIN_PARTS.issuperset(key for key, value in join.args.items() if value):
         analysis.note("an unusual join", blind=True)
+    if listed(join.this, "pivots") and not (join.args.get("on") or join.args.get("using")):
+        analysis.note("PIVOT behind a join without ON, which turns both sides", blind=True)
     before = len(scope.bindings)
     bind(join.this, scope, analysis)
     left, right = scope.bindings[:before], scope.bindings[before:]
