@@ -1,0 +1,201 @@
+"""Tests in frontmatter: their kinds, in short and in long, and what is wrong with one that is neither."""
+
+from __future__ import annotations
+
+import pytest
+from projects import compile_project
+from reading_samples import PARENT, compile_model, model_problems
+
+from leapsql_core.errors import ProjectError
+from leapsql_core.frontmatter import read_model_text
+from leapsql_core.models import DataTest, Relation
+
+
+def read_tests(item: str) -> tuple[DataTest, ...]:
+    return read_model_text(f"/*---\ntests:\n  - {item}\n---*/\nselect 1", file="models/a.sql").config.tests
+
+
+@pytest.mark.parametrize(
+    ("written", "tests"),
+    [
+        ("unique: id", [DataTest("unique", ("id",))]),
+        ("unique: [id]", [DataTest("unique", ("id",))]),
+        ("unique: [id, email]", [DataTest("unique", ("id",)), DataTest("unique", ("email",))]),
+        ("unique: {column: id}", [DataTest("unique", ("id",))]),
+        ("unique: {columns: [day, shop]}", [DataTest("unique", ("day", "shop"))]),
+        ("unique: {columns: id}", [DataTest("unique", ("id",))]),
+        ("unique: {column: id, severity: warn}", [DataTest("unique", ("id",), severity="warn")]),
+        ("unique: {column: id, where: x > 1}", [DataTest("unique", ("id",), where="x > 1")]),
+        ("not_null: id", [DataTest("not_null", ("id",))]),
+        ("not_null: [id, email]", [DataTest("not_null", ("id",)), DataTest("not_null", ("email",))]),
+        ("not_null: {column: id}", [DataTest("not_null", ("id",))]),
+        (
+            "not_null: {columns: [id, email], severity: warn}",
+            [DataTest("not_null", ("id",), severity="warn"), DataTest("not_null", ("email",), severity="warn")],
+        ),
+        (
+            "accepted_values: {column: s, values: [new, 1, 2.5, true]}",
+            [DataTest("accepted_values", ("s",), values=("new", 1, 2.5, True))],
+        ),
+        (
+            "accepted_values: {column: s, values: [a], where: b, severity: error}",
+            [DataTest("accepted_values", ("s",), values=("a",), where="b")],
+        ),
+        (
+            "relationships: {column: c, to: customers, field: id}",
+            [DataTest("relationships", ("c",), to="customers", field="id")],
+        ),
+        ("relationships: {column: c, to: raw.x}", [DataTest("relationships", ("c",), to="raw.x", field="c")]),
+        (
+            "relationships: {column: c, to: x, severity: warn, where: y}",
+            [DataTest("relationships", ("c",), to="x", field="c", where="y", severity="warn")],
+        ),
+        ("expression: amount >= 0", [DataTest("expression", expression="amount >= 0")]),
+        (
+            "expression: {expression: amount >= 0, severity: warn, where: paid}",
+            [DataTest("expression", expression="amount >= 0", where="paid", severity="warn")],
+        ),
+    ],
+)
+def test_a_test_is_written_in_short_or_in_long(written: str, tests: list[DataTest]) -> None:
+    """A short form may stand for several tests; `where` and `severity` belong to the long one."""
+    assert read_tests(written) == tuple(tests)
+
+
+def test_tests_may_stand_on_lines_of_their_own() -> None:
+    """The long form over several lines is the long form."""
+    assert read_tests("relationships:\n      column: c\n      to: x") == read_tests("relationships: {column: c, to: x}")
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("unique: {columns: [day, shop]}", "unique(day, shop)"),
+        ("accepted_values: {column: s, values: [new, 1]}", "accepted_values(s in new, 1)"),
+        ("relationships: {column: c, to: x, field: id}", "relationships(c → x.id)"),
+        ("expression: a > 0", "expression(a > 0)"),
+        ("not_null: {column: id, where: paid}", "not_null(id) where paid"),
+    ],
+)
+def test_a_test_is_called_as_a_person_would_call_it(written: str, label: str) -> None:
+    """By kind, columns and condition; the label tells the tests of a model apart."""
+    (test,) = read_tests(written)
+    assert test.label == label
+
+
+UNIQUE = "Write `- unique: id` or `- unique: {columns: [day, shop]}` or `- unique: {column: id, severity: warn}`."
+
+
+@pytest.mark.parametrize(
+    ("written", "cause", "mend"),
+    [
+        ("x", "a test has a kind and a column", "Write it as `- unique: id`."),
+        ("[unique]", "a test has a kind and a column", "Write it as `- unique: id`."),
+        ("~", "a test has a kind and a column", "Write it as `- unique: id`."),
+        ("{}", "one entry of `tests` holds 0 keys", "Begin each test with its own dash: `- not_null: id`."),
+        (
+            "{unique: a, not_null: b}",
+            "one entry of `tests` holds 2 keys",
+            "Begin each test with its own dash: `- not_null: id`.",
+        ),
+        ("uniqe: a", "unknown test `uniqe`", "Did you mean unique?"),
+        (
+            "xyz: a",
+            "unknown test `xyz`",
+            "Known tests: unique, not_null, accepted_values, relationships, expression.",
+        ),
+        ("unique: 3", "`unique` expects a column, a list of columns or keys and values", UNIQUE),
+        ("unique: ''", "`unique` expects a column, a list of columns or keys and values", UNIQUE),
+        ("unique: [a, 3]", "`unique` expects a column, a list of columns or keys and values", UNIQUE),
+        ("unique:", "`unique` expects a column, a list of columns or keys and values", UNIQUE),
+        ("unique: []", "`unique` expects a column, a list of columns or keys and values", UNIQUE),
+        ("unique: {colum: a}", "unknown key `colum`", "Did you mean column or columns?"),
+        ("unique: {severity: warn}", "give `column` or `columns`", "Write one of the two."),
+        ("unique: {column: a, columns: b}", "give `column` or `columns`", "Write one of the two."),
+        ("unique: {column: a, severity: wrn}", '`severity`: "wrn" is not one of error or warn', "Did you mean warn?"),
+        (
+            "unique: {column: a, where: ''}",
+            '`where`: expected text that is not empty, found ""',
+            "Write something, or take the key out.",
+        ),
+        (
+            "accepted_values: s",
+            "`accepted_values` expects keys and values",
+            "Write `- accepted_values: {column: status, values: [new, paid]}`.",
+        ),
+        ("accepted_values: {column: s}", "key `values` is missing", "Add `values:`."),
+        (
+            "accepted_values: {column: s, values: []}",
+            "`values`: expected at least one value, found []",
+            "Write one at least.",
+        ),
+        (
+            "accepted_values: {column: s, values: [[1]]}",
+            "`values.0`: expected text, a number or true or false, found [1]",
+            "Write one of these.",
+        ),
+        (
+            "relationships: [a, b]",
+            "`relationships` expects keys and values",
+            "Write `- relationships: {column: customer_id, to: customers, field: id}`.",
+        ),
+        ("relationships: {column: a}", "key `to` is missing", "Add `to:`."),
+        (
+            "expression: [a > 0]",
+            "`expression` expects a condition or keys and values",
+            "Write `- expression: amount >= 0`.",
+        ),
+        ("expression: {where: a}", "key `expression` is missing", "Add `expression:`."),
+    ],
+)
+def test_what_is_no_test_is_refused(written: str, cause: str, mend: str) -> None:
+    """With the line, and an example of what would be one."""
+    with pytest.raises(ProjectError) as caught:
+        read_tests(written)
+    assert str(caught.value) == f"models/a.sql:3: {cause}\n    {mend}"
+
+
+def test_a_test_stands_there_once() -> None:
+    """Twice the same is a mistake: one of them was to be another column."""
+    text = "/*---\ntests:\n  - unique: [x, y]\n  - not_null: x\n  - unique: x\n---*/\n" + PARENT
+    assert model_problems(text) == ["models/reader.sql:5: the test unique(x) stands there twice\n    Keep one of them."]
+
+
+def test_tests_that_are_no_list_are_refused() -> None:
+    """A mapping of tests would lose those of one kind."""
+    assert model_problems("/*---\ntests: {unique: x}\n---*/\n" + PARENT) == [
+        'models/reader.sql:2: `tests`: expected a list, found {"unique": "x"}\n'
+        "    Write [one, two], or one a line, each behind a dash."
+    ]
+
+
+def test_a_test_reads_another_relation() -> None:
+    """By the names that a query would use; the model waits for it, but does not depend on it."""
+    files = {
+        "models/reader.sql": "/*---\ntests:\n  - not_null: x\n  - relationships: {column: x, to: staging.keys}\n"
+        "  - relationships: {column: y, to: RAW.keys}\n  - relationships: {column: y, to: codes}\n"
+        "  - relationships: {column: y, to: reader, field: x}\n---*/\n" + PARENT,
+        "models/staging/keys.sql": PARENT,
+        "seeds/codes.csv": "y\n1\n",
+    }
+    project = compile_project(files)
+    model = compile_model(files["models/reader.sql"], files)
+    assert model.tested == (
+        None,
+        Relation("staging", "keys"),
+        Relation("raw", "keys"),
+        Relation("main", "codes"),
+        Relation("main", "reader"),
+    )
+    assert model.inputs == ()
+    assert project.parents["reader"] == ()
+    assert project.waits == {"reader": ("codes", "staging.keys")}
+    assert list(project.nodes) == ["codes", "staging.keys", "reader"]
+    assert list(project.sources) == ["raw.keys"]
+
+
+def test_a_relation_that_the_model_reads_too_is_not_waited_for_twice() -> None:
+    """It is a parent."""
+    text = "/*---\ntests: [relationships: {column: x, to: other}]\n---*/\nselect x from other"
+    project = compile_project({"models/reader.sql": text, "models/other.sql": PARENT})
+    assert (project.parents["reader"], project.waits) == (("other",), {})
