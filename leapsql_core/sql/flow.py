@@ -41,13 +41,15 @@ def whole(sources: Iterable[Source]) -> Sources:
 class Value:
     """What an expression hangs on: where its values come from, and all that decides them.
 
-    ``name`` is the name that it gives to an output column of its own, ``None`` if that is not known.
+    ``name`` is the name that it gives to an output column of its own, ``None`` if that is not known. ``loose`` tells of
+    a column that its place hangs on the columns that an input has: one that no select list puts there by name.
     """
 
     kind: Kind
     sources: Sources = NOTHING
     reads: Sources = NOTHING
     name: str | None = None
+    loose: bool = False
 
     def named(self, name: str | None) -> Value:
         """Return the same value under another name."""

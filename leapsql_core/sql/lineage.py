@@ -74,7 +74,7 @@ def _resolved(sql: str, tree: Node, inputs: Inputs, names: set[str]) -> Lineage:
     every = names | analysis.met
     anything = analysis.blind or bool(strangers)  # a macro may read what it likes
     rows = rowset.rows | _overlooked(sql, held, analysis)
-    rows |= {Source(name, Extent.ALL) for name in (every if anything else unseen)}
+    rows |= {Source(name, Extent.ALL) for name in (every if anything else unseen | analysis.whole_inputs())}
     return Lineage(
         columns=_columns(rowset, trusted=not analysis.blind, complete=not anything),
         rows=_reads(rows, every, inputs),

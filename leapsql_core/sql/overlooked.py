@@ -15,7 +15,7 @@ from leapsql_core.sql.parsing import Node, exp, place_of
 from leapsql_core.sql.references import alias_places
 from leapsql_core.sql.tokens import RESERVED, fold, lex, word_set
 
-#: Words of the grammar that are not reserved, units of time, and names of types: in no place that matters a column.
+#: Words of the grammar that are not reserved, units of time, and names of types: hardly a column, but among operands.
 _EXPLAINED: Final = RESERVED | word_set("""
     anti asof at bernoulli between by centuries century cross cube current current_catalog current_date current_role
     current_schema current_time current_timestamp current_user day dayofweek dayofyear days decade decades dow doy epoch
@@ -89,5 +89,12 @@ def overlooked(sql: str, held: Held) -> Iterator[tuple[str, bool]]:
         before = tokens[place - 1].text if place else ""
         after = tokens[place + 1] if place + 1 < len(tokens) else token
         names_type = before == "::" or fold(before) in ("as", "collate") or after.kind == "string"
-        if after.text != "(" and not names_type:
-            yield token.name, token.word not in _EXPLAINED
+        names_value = after.text in (":=", "=>") or (after.text == ":" and before in ("{", ","))
+        if after.text != "(" and not names_type and not names_value:
+            is_operand = _borders(before, "(", "[") and _borders(after.text, ")", "]", ".")
+            yield token.name, token.word not in _EXPLAINED or is_operand
+
+
+def _borders(text: str, *marks: str) -> bool:
+    """Tell whether a token may stand beside an operand: one of `marks`, a comma, a cast, an operator."""
+    return text in (*marks, ",", "::") or not any(c.isalnum() or c in "_\"'()[]{};:.$" for c in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -11,7 +12,7 @@ from leapsql_core.sql.flow import NOTHING, Hidden, Rowset, Sources, Value, union
 from leapsql_core.sql.naming import name_of_expression
 from leapsql_core.sql.parsing import Node, child, exp, listed, name_of
 from leapsql_core.sql.references import repeated_union
-from leapsql_core.sql.scopes import Analysis, Scope
+from leapsql_core.sql.scopes import Analysis, Scope, loose_tables
 from leapsql_core.sql.setoperations import combine
 from leapsql_core.sql.stars import expand
 from leapsql_core.sql.tables import bind, pivoted
@@ -144,7 +145,7 @@ def _project(item: Node, scope: Scope, analysis: Analysis) -> list[Column]:
     if isinstance(inner, exp.Star) or (isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)):
         return expand(inner, scope, analysis)
     scope.expands = False
-    value = evaluate(inner, scope, analysis)
+    value = replace(evaluate(inner, scope, analysis), loose=False)
     alias = str(item.alias) if isinstance(item, exp.Alias) else ""
     if alias:
         known = scope.aliases.get(fold(alias))
@@ -212,6 +213,7 @@ def _listed_reads(
             place = int(number.this) - 1 if _is_number(number) else -1
             known = not any(isinstance(column, Hidden) for column in columns[: place + 1])
             chosen = columns[place : place + 1] if place >= 0 and known else columns
+            analysis.placed |= loose_tables(columns[: place + 1])
             yield from map(_reads_of, chosen)
         else:
             yield read(item, scope, analysis)

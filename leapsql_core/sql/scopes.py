@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,6 +35,10 @@ class Analysis:
     of their nodes: resolved, or, until someone reads them, how to. ``met`` are the inputs that the tree names, and
     ``known`` those of their columns that are known. ``unknown`` is the first construct that hides something, ``blind``
     tells whether anything at all may be hidden. ``missing`` are columns of inputs that are not there.
+
+    ``placed`` are inputs whose columns are meant by their place, so that all of them count, names and order included;
+    ``paired`` are groups of them where the columns that are read tell as much, unless one of the group is read in
+    another way too: ``roles`` counts the ways.
     """
 
     sql: str
@@ -43,6 +48,9 @@ class Analysis:
     met: set[str] = field(default_factory=set)
     known: set[tuple[str, str]] = field(default_factory=set)
     missing: set[tuple[str, str]] = field(default_factory=set)
+    placed: set[str] = field(default_factory=set)
+    paired: list[set[str]] = field(default_factory=list)
+    roles: Counter[str] = field(default_factory=Counter)
     unknown: str | None = None
     blind: bool = False
 
@@ -55,12 +63,19 @@ class Analysis:
         """Return rows under an alias with these names for its first columns; more of them than columns are an error."""
         if len(names) > len(rowset.columns) and not rowset.is_open:
             self.note("an alias that names more columns than there are", blind=True)
+        self.placed |= loose_tables(rowset.columns[: len(names)])
         return rowset.renamed(names)
+
+    def whole_inputs(self) -> set[str]:
+        """Return the inputs all of whose columns count for the places that they have."""
+        return self.placed.union(*(group for group in self.paired if any(self.roles[name] > 1 for name in group)))
 
     def cte(self, node: Node) -> Rowset:
         """Return the rows of a common table expression."""
         found = self.ctes[id(node)]
-        if not isinstance(found, Rowset):
+        if isinstance(found, Rowset):
+            self.roles.update({source.table for source in found.everything})
+        else:
             found = self.ctes[id(node)] = found()
         return found
 
@@ -73,12 +88,20 @@ class Analysis:
         known = self.inputs.get(tuple(part.casefold() for part in parts)) or KnownInput(".".join(parts), None)
         name = known.name
         self.met.add(name)
+        self.roles[name] += 1
         self.known.update((name, column) for column in known.columns or ())
         rows = frozenset({Source(name, Extent.COUNT)})
         if known.columns is None:
             return name, Rowset((Hidden(f"the columns of {name}", whole(rows), name),), rows)
         columns = [frozenset({Source(name, Extent.COLUMN, column)}) for column in known.columns]
-        return name, Rowset(tuple(Value("direct", c, c, n) for c, n in zip(columns, known.columns, strict=True)), rows)
+        values = (Value("direct", c, c, n, loose=True) for c, n in zip(columns, known.columns, strict=True))
+        return name, Rowset(tuple(values), rows)
+
+
+def loose_tables(columns: Iterable[Value | Hidden]) -> set[str]:
+    """Return the inputs whose columns decide the places of `columns`."""
+    loose = [column for column in columns if isinstance(column, Value) and column.loose]
+    return {source.table for column in loose for source in column.reads}
 
 
 @dataclass(slots=True, eq=False)

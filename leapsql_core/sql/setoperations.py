@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from leapsql_core.sql.flow import Hidden, Kind, Rowset, Value
+from leapsql_core.sql.flow import Extent, Hidden, Kind, Rowset, Value
 from leapsql_core.sql.parsing import Node, exp
-from leapsql_core.sql.scopes import Analysis
+from leapsql_core.sql.scopes import Analysis, loose_tables
 from leapsql_core.sql.tokens import fold
 
 
@@ -22,7 +22,27 @@ def combine(operation: Node, left: Rowset, right: Rowset, analysis: Analysis) ->
         return Rowset(_by_name(left, right), rows)
     if len(left.columns) != len(right.columns):
         analysis.note("a set operation between different numbers of columns", blind=True)
+    _note_places(left, right, analysis)
     return Rowset(tuple(_either(x, y) for x, y in zip(_listed(left), _listed(right), strict=False)), rows)
+
+
+def _note_places(left: Rowset, right: Rowset, analysis: Analysis) -> None:
+    """Note whose columns decide what is joined with what: all of them count, unless those that are read will do.
+
+    They do where ``*`` meets ``*`` and nothing else is read of its inputs: then another order of their columns, or
+    another column among them, shows in what is read.
+    """
+    pairs = zip(_listed(left), _listed(right), strict=False)
+    plain = all(x.loose == y.loose for x, y in pairs)
+    for side in (left, right):
+        tables = loose_tables(side.columns)
+        named = side.rows.union(*(column.reads for column in _listed(side) if not column.loose))
+        plain = plain and not any(s.table in tables and s.extent is not Extent.COUNT for s in named)
+    tables = loose_tables((*left.columns, *right.columns))
+    if plain:
+        analysis.paired.append(tables)
+    else:
+        analysis.placed |= tables
 
 
 def _listed(rowset: Rowset) -> list[Value]:
@@ -44,4 +64,4 @@ def _either(x: Value, y: Value) -> Value:
     """Return the column whose values come from one column or another, under the name of the first."""
     kinds = {x.kind, y.kind}
     kind: Kind = "unknown" if "unknown" in kinds else "derived" if "derived" in kinds else "direct"
-    return Value(kind, x.sources | y.sources, x.reads | y.reads, x.name)
+    return Value(kind, x.sources | y.sources, x.reads | y.reads, x.name, x.loose or y.loose)

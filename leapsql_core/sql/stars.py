@@ -57,7 +57,7 @@ def _all_columns(scope: Scope) -> list[tuple[Column, Binding]]:
             if merged is None:
                 done.append((column, binding))
             elif merged.bindings[0] is binding:
-                done.append((merged.value, binding))
+                done.append((replace(merged.value, loose=True), binding))
     return done
 
 
@@ -104,7 +104,8 @@ def _changed(star: Node, pairs: list[tuple[Column, Binding]], scope: Scope, anal
         elif not any(_means(item, column, binding) for item in excluded):
             new_name = next((name for item, name in renamed if _means(item, column, binding)), column.name)
             value = replaced.get(fold(column.name or ""), column)
-            done.append(replace(value, name=new_name, reads=value.reads | column.reads))  # it stands in its place
+            # What replaces a column stands in its place.
+            done.append(replace(value, name=new_name, reads=value.reads | column.reads, loose=column.loose))
     named = [*excluded, *(item for item, _ in renamed), *(child(item, "alias") for item in listed(star, "replace"))]
     _note_missing([item for item in named if item is not None and not _is_of(item, pairs)], pairs, analysis)
     return done

@@ -52,6 +52,10 @@ _KINDS: Final[dict[str, Kind]] = {
     "number": "number",
     "odd": "string",
 }
+#: Numbers as every DuckDB reads them. ``1e`` is one at the very end of a text alone, and elsewhere one and a name.
+_NUMBER: Final = re.compile(
+    r"(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9][0-9_]*)?|0[xX][0-9a-fA-F_]+|0[bB][01_]+"
+)
 _BLOCK_EDGE: Final = re.compile(r"/\*|\*/")
 #: Carriage returns that end no line, and spaces and invisible characters beyond ASCII's usual ones: DuckDB rewrites
 #: some of them before it reads, by rules of its own.
@@ -129,6 +133,7 @@ def lex(text: str) -> Lexed:
         else:
             piece = text[start:position]
             odd = odd or kind == "odd" or (kind == "word" and "$" in piece)
+            odd = odd or (kind == "number" and _NUMBER.fullmatch(piece) is None)
             tokens.append(Token(_KINDS[kind or "odd"], piece, start, position, spaced))
             spaced = False
     return Lexed(tuple(tokens), odd)

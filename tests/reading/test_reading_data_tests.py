@@ -8,7 +8,7 @@ from reading_samples import PARENT, compile_model, model_problems
 
 from leapsql_core.errors import ProjectError
 from leapsql_core.frontmatter import read_model_text
-from leapsql_core.models import DataTest, Relation
+from leapsql_core.models import DataTest, Input, Relation
 
 
 def read_tests(item: str) -> tuple[DataTest, ...]:
@@ -188,6 +188,11 @@ def test_a_test_reads_another_relation() -> None:
         Relation("main", "reader"),
     )
     assert model.inputs == ()
+    assert model.test_inputs == (
+        Input("codes", "seed", Relation("main", "codes"), ("y",)),
+        Input("raw.keys", "source", Relation("raw", "keys"), ("y",)),
+        Input("staging.keys", "model", Relation("staging", "keys"), ("x",)),
+    )
     assert project.parents["reader"] == ()
     assert project.waits == {"reader": ("codes", "staging.keys")}
     assert list(project.nodes) == ["codes", "staging.keys", "reader"]

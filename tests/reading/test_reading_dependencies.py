@@ -159,6 +159,7 @@ def test_what_only_duckdb_reads_works_and_is_warned_of() -> None:
 
 def test_what_a_query_says_of_functions_files_and_chance_is_kept() -> None:
     """The functions that move by themselves; files are no inputs of the project."""
-    model = compile_model("select x, now() as t, random() as r from a, 'prices.csv'", FILES)
+    model = compile_model("select x, now() as t, random() as r from a, 'prices.csv', 'old.csv', 'b.csv'", FILES)
     assert model.volatile == ("now", "random")
+    assert model.files == ("b.csv", "old.csv", "prices.csv")
     assert [given.name for given in model.inputs] == ["a"]

@@ -125,7 +125,8 @@ RENAME = "Rename the file: letters, digits and _, a letter first."
 )
 def test_a_file_whose_macros_cannot_be_called_is_an_error(stem: str, cause: str, mend: str) -> None:
     """By its name, which has to be one in a template and none that means something else."""
-    files = {"models/a.sql": "select {{ 1 }} as x", f"macros/{stem}.sql": "{% macro m() %}1{% endmacro %}"}
+    text = "select '{{ env.get('A', this.name) }} {{ last_run_at.year }}' as x"
+    files = {"models/a.sql": text, f"macros/{stem}.sql": "{% macro m() %}1{% endmacro %}"}
     assert problems_of(files) == [f"macros/{stem}.sql: {cause}\n    {mend}"]
 
 

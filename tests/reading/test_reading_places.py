@@ -66,8 +66,10 @@ def test_a_seed_is_a_file_a_relation_and_its_columns() -> None:
 
 def test_a_disabled_model_is_not_there() -> None:
     """It is neither rendered nor built, and may be broken while it is mended."""
-    files = {"models/a.sql": "/*---\nenabled: false\n---*/\nselect ( {{ nothing }}", "models/b.sql": "select 1 as x"}
-    assert list(compile_project(files).nodes) == ["b"]
+    off = "/*---\nenabled: false\ndepends_on: [a, raw.z]\ntests: [relationships: {column: x, to: raw.t}]\n---*/\n"
+    files = {"models/a.sql": off + "select ( {{ nothing }}", "models/b.sql": "select 1 as x"}
+    project = compile_project(files)
+    assert (list(project.nodes), project.parents, project.sources) == (["b"], {"b": ()}, {})
 
 
 def test_a_disabled_model_s_relation_is_free() -> None:

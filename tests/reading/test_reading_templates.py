@@ -167,6 +167,7 @@ def test_run_values_are_fixed_until_a_run() -> None:
         "select '{' || '}' as x, {'a': 1} as y, '%}' as z",
         "select 'a # b' as x -- 100% {done}",
         "select $$}}$$ as x",
+        "select 'a\rb' as x",
     ],
 )
 def test_a_text_without_jinja_is_not_touched(text: str) -> None:

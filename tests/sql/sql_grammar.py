@@ -21,6 +21,15 @@ SCHEMA: dict[str, tuple[str, ...]] = {
     "other.t": ("a", "x", "u"),
 }
 NAMES = ("a", "b", "c", "d", "t", "u", "x", "y")
+SET_OPERATIONS = ("UNION ALL", "UNION ALL", "UNION", "INTERSECT", "EXCEPT", "UNION ALL BY NAME", "UNION BY NAME")
+JOINS = (
+    *("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", ",", "SEMI JOIN", "ANTI JOIN", "NATURAL JOIN"),
+    "ASOF JOIN",
+)
+EXPRESSIONS = (
+    *("column",) * 8,
+    *("name", "sum", "case", "window", "scalar", "coalesce", "exists", "list", "in", "map", "each"),
+)
 
 
 class Chooser(Protocol):
@@ -108,7 +117,7 @@ class QueryWriter:
         return f"{first} UNION SELECT {', '.join(steps)} FROM {name} WHERE {column} < {self._pick((2, 3))}", columns
 
     def _set_operation(self, depth: int, around: Around) -> tuple[str, list[str]]:
-        how = self._pick(("UNION ALL", "UNION ALL", "UNION", "INTERSECT", "EXCEPT", "UNION ALL BY NAME", "UNION BY NAME"))
+        how = self._pick(SET_OPERATIONS)
         width = self._pick((1, 2, 3))
         left, columns = self._select(depth, around, width=width)
         right, more = self._select(depth, around, width=width)
@@ -127,7 +136,7 @@ class QueryWriter:
         items: list[str] = []
         columns: list[str] = []
         keys = [self._column(scope) for _ in range(self._pick((0, 1, 1, 2)))] if grouped else []
-        for place in range(width or self._pick((1, 2, 2, 3))):
+        for _ in range(width or self._pick((1, 2, 2, 3))):
             if not grouped and not width and self._chance(15):
                 star, names = self._star(scope)
                 items.append(star)
@@ -146,7 +155,6 @@ class QueryWriter:
                 items.append(f"{text} AS {alias}")
                 columns.append(alias)
                 scope.aliases.append(alias)
-        del place
         distinct = ""
         if self._chance(8):
             distinct = "DISTINCT "
@@ -179,8 +187,9 @@ class QueryWriter:
 
     def _star(self, scope: Around) -> tuple[str, list[str]]:
         item = self._pick(scope.items)
-        head, names = ("*", [c for i in scope.items for c in i.columns]) if self._chance(50) else (f"{item.name}.*", item.columns)
-        names = list(names)
+        head, names = f"{item.name}.*", list(item.columns)
+        if self._chance(50):
+            head, names = "*", [c for i in scope.items for c in i.columns]
         if not names or self._chance(50):
             return head, names
         column = self._pick(names)
@@ -197,14 +206,15 @@ class QueryWriter:
         text = self._item(depth, scope)
         for _ in range(self._pick((0, 0, 1, 1, 2))):
             left = list(scope.items)
-            how = self._pick(("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", ",", "SEMI JOIN", "ANTI JOIN", "NATURAL JOIN", "ASOF JOIN"))
+            how = self._pick(JOINS)
             right = self._item(0 if depth == 0 else depth, scope)
             on_left = {c.lower() for i in left for c in i.columns}
             shared = [c for c in scope.items[-1].columns if c.lower() in on_left and c not in ("s", "l")]
             if how in ("CROSS JOIN", ",", "NATURAL JOIN"):
                 text += f" {how} {right}" if how != "," else f", {right}"
             elif how == "ASOF JOIN":
-                text += f" ASOF JOIN {right} ON {left[0].name}.{self._pick(left[0].columns or ['a'])} >= {scope.items[-1].name}.{self._pick(scope.items[-1].columns or ['a'])}"
+                sides = [f"{item.name}.{self._pick(item.columns or ['a'])}" for item in (left[0], scope.items[-1])]
+                text += f" ASOF JOIN {right} ON {' >= '.join(sides)}"
             elif shared and self._chance(60):
                 text += f" {how} {right} USING ({self._pick(shared)})"
             else:
@@ -231,7 +241,8 @@ class QueryWriter:
             lateral = self._pick(("", "", "LATERAL "))
             return f"{lateral}({text}) {self._alias(alias, columns, scope)}"
         if kind == "values":
-            return f"(VALUES (1, {self._pick((1, 2))}), (2, 0)) {self._alias(alias, ['col0', 'col1'], scope, always=True)}"
+            values = f"(VALUES (1, {self._pick((1, 2))}), (2, 0))"
+            return f"{values} {self._alias(alias, ['col0', 'col1'], scope, always=True)}"
         if kind == "unnest" and scope.items and any("l" in i.columns for i in scope.items):
             item = self._pick([i for i in scope.items if "l" in i.columns])
             column = self._pick(NAMES)
@@ -302,7 +313,7 @@ class QueryWriter:
         )
 
     def _expression(self, depth: int, scope: Around) -> str:
-        kind = self._pick(("column",) * 8 + ("name", "sum", "case", "window", "scalar", "coalesce", "exists", "list", "in"))
+        kind = self._pick(EXPRESSIONS)
         if kind == "name":
             return self._name(scope)
         if kind == "sum":
@@ -312,7 +323,8 @@ class QueryWriter:
         if kind == "window":
             column = self._column(scope)
             function = self._pick((f"sum({column})", f"lag({column})", "row_number()", f"max({column})"))
-            return f"{function} OVER (PARTITION BY {self._name(scope)} ORDER BY {self._column(scope)}, {self._column(scope)})"
+            order = f"{self._column(scope)}, {self._column(scope)}"
+            return f"{function} OVER (PARTITION BY {self._name(scope)} ORDER BY {order})"
         if kind == "scalar" and depth > 0:
             return f"({self._scalar(depth - 1, scope)})"
         if kind == "coalesce":
@@ -322,6 +334,11 @@ class QueryWriter:
             return f"CAST(EXISTS ({self._select(depth - 1, inner)[0]}) AS INTEGER)"
         if kind == "in" and depth > 0:
             return f"CAST({self._condition(depth, scope)} AS INTEGER)"
+        if kind == "map":
+            return f"MAP {{{self._column(scope)}: {self._column(scope)}}}[{self._column(scope)}]"
+        if kind == "each":
+            name = self._pick(NAMES)
+            return f"[{name} + {self._column(scope)} for {name} in [1, {self._column(scope)}] if {name} > 1][1]"
         if kind == "list":
             name = self._pick(NAMES)
             return f"list_transform([1, {self._column(scope)}], lambda {name}: {name} + {self._column(scope)})[2]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leapsql_core.errors import QueryError
-from leapsql_core.models import ColumnSource, Lineage, Read
+from leapsql_core.models import ColumnSource, Lineage, OutputColumn, Read
 from leapsql_core.sql import KnownInput, scan
 
 KNOWN = {"t": ("a", "b", "c"), "u": ("a", "d", "e"), "w": ("id", "s", "l")}
@@ -29,12 +29,7 @@ def given(sql: str) -> dict[tuple[str, ...], KnownInput]:
 def describe(found: Lineage) -> dict[str, str]:
     """Say what was found, leaving out what is nothing."""
     facts = {
-        "columns": "; ".join(
-            f"{column.name} {_SIGNS[column.kind]} {_sources(column.sources)}{_further(column.sources, column.reads)}".strip()
-            for column in found.columns or ()
-        )
-        if found.columns is not None
-        else "not known",
+        "columns": "not known" if found.columns is None else "; ".join(map(_column, found.columns)),
         "rows": _reads(found.rows),
         "reads": _reads(found.reads),
         "unknown": found.unknown or "",
@@ -42,6 +37,11 @@ def describe(found: Lineage) -> dict[str, str]:
         "missing": _sources(found.missing),
     }
     return {key: value for key, value in facts.items() if value or key in ("rows", "reads")}
+
+
+def _column(column: OutputColumn) -> str:
+    further = _further(column.sources, column.reads)
+    return f"{column.name} {_SIGNS[column.kind]} {_sources(column.sources)}{further}".strip()
 
 
 def _sources(sources: tuple[ColumnSource, ...]) -> str:

@@ -64,9 +64,7 @@ def test_an_input_under_two_keys_is_one() -> None:
     inputs = {("t",): KnownInput("x.t", ("a", "b")), ("x", "t"): KnownInput("x.t", ("a", "b"))}
     found = lineage("SELECT t.a FROM t JOIN x.t AS u ON t.a = u.b", inputs)
     assert found.reads == (Read("x.t", ("a", "b")),)
-    assert found.columns == (
-        OutputColumn("a", "direct", (ColumnSource("x.t", "a"),), (ColumnSource("x.t", "a"),)),
-    )
+    assert found.columns == (OutputColumn("a", "direct", (ColumnSource("x.t", "a"),), (ColumnSource("x.t", "a"),)),)
 
 
 def test_a_table_that_nothing_was_told_of_has_unknown_columns() -> None:
@@ -138,6 +136,8 @@ def test_what_nests_too_deep_is_unknown() -> None:
         "SELECT a FROM t ORDER BY nope",
         "SELECT t.* LIKE 'x' FROM t",
         "(SELECT a FROM t) ORDER BY (SELECT max(b) FROM t) LIMIT 1",
+        "SELECT q FROM t AS x(o, p, q, r)",
+        "WITH x(p, q) AS (SELECT a FROM t) SELECT p FROM x",
     ],
 )
 def test_what_is_not_understood_hides_nothing(sql: str) -> None:
@@ -153,6 +153,14 @@ def test_what_is_not_understood_hides_nothing(sql: str) -> None:
         ("SELECT nope FROM t", [("t", "nope")]),
         ("SELECT z.nope FROM t AS z, u", [("t", "nope")]),
         ("SELECT a FROM t WHERE EXISTS (SELECT 1 FROM (SELECT 1 AS one) q WHERE t.nope = 1)", [("t", "nope")]),
+        ("SELECT * EXCLUDE (nope) FROM t", [("t", "nope")]),
+        ("SELECT t.* EXCLUDE (a, nope) REPLACE (1 AS b) FROM t, u", [("t", "nope")]),
+        ("SELECT * REPLACE (1 AS nope) FROM t", [("t", "nope")]),
+        ("SELECT * RENAME (nope AS x) FROM t", [("t", "nope")]),
+        ("SELECT * EXCLUDE (A, t.B) REPLACE (1 AS C) FROM t", []),
+        ("SELECT * EXCLUDE (nope) FROM t, u", []),
+        ("SELECT * EXCLUDE (nope) FROM t, raw", []),
+        ("SELECT * EXCLUDE (nope) FROM (SELECT a FROM t)", []),
         ("SELECT x.nope FROM t AS x, u", []),
         ("SELECT nope FROM t, raw", []),
         ("SELECT nope FROM (SELECT a FROM t)", []),
@@ -181,6 +189,7 @@ def test_a_missing_column_is_reported_where_it_is_certain(sql: str, missing: lis
         "SELECT lag(a) OVER w, last_value(a) OVER (w) FROM t WINDOW w AS (PARTITION BY b ORDER BY c)",
         "SELECT sum(a) FILTER (b > 1) OVER (PARTITION BY c), first_value(a IGNORE NULLS) OVER (ORDER BY b) FROM t",
         "SELECT mode(a) OVER (ORDER BY b) FROM t",
+        "SELECT max(a), min(a, 3), max(a, 2) FROM t",
         "SELECT mode() WITHIN GROUP (ORDER BY a) FROM t",
         "SELECT DISTINCT ON (a) b FROM t ORDER BY a, b",
         "SELECT ARRAY(SELECT a FROM t ORDER BY b) AS x",
@@ -207,6 +216,10 @@ def test_an_answer_that_hangs_on_no_order_says_so(sql: str) -> None:
         ("SELECT max_by(a, b) FROM t", "arg_max() without ORDER BY"),
         ("SELECT arg_min_null(a, b) FROM t", "arg_min_null() without ORDER BY"),
         ("SELECT any_value(a) FROM t", "any_value() without ORDER BY"),
+        ("SELECT approx_top_k(a, 3) FROM t", "approx_top_k() without ORDER BY"),
+        ("SELECT max(a, b) FROM t", "max() of several"),
+        ("SELECT min(a, b) OVER () FROM t", "min() of several"),
+        ("SELECT date_trunc('month', a, any_value(b)) FROM t", "any_value(), which sqlglot hides"),
         ("SELECT row_number() OVER () FROM t", "a window without ORDER BY"),
         ("SELECT sum(a) OVER (ROWS 1 PRECEDING) FROM t", "a window without ORDER BY"),
         ("SELECT lag(a) OVER w FROM t WINDOW w AS (PARTITION BY b)", "a window without ORDER BY"),

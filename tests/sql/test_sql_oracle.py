@@ -39,12 +39,12 @@ def _bound_columns(shop: duckdb.DuckDBPyConnection, sql: str) -> dict[str, set[s
     bound: dict[str, set[str]] = {}
 
     def walk(node: Any) -> None:
-        if isinstance(node, dict):
-            if node.get("type") == "LOGICAL_GET" and "table" in node.get("function_data", ()):
-                table = node["function_data"]
-                name = table["table"] if table["schema"] == "main" else f"{table['schema']}.{table['table']}"
-                places = [column["index"] for column in node["column_indexes"]]
-                bound.setdefault(name, set()).update(node["names"][p] for p in places if p < len(node["names"]))
+        fetches = isinstance(node, dict) and node.get("type") == "LOGICAL_GET"
+        if fetches and "table" in node.get("function_data", ()):
+            table = node["function_data"]
+            name = table["table"] if table["schema"] == "main" else f"{table['schema']}.{table['table']}"
+            places = [column["index"] for column in node["column_indexes"]]
+            bound.setdefault(name, set()).update(node["names"][p] for p in places if p < len(node["names"]))
         for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
             walk(below)
 

@@ -42,7 +42,7 @@ def test_every_place_holds_the_whole_name(sample: Sample, parser: DuckDBParser) 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s.fact("warns") != "yes"], ids=str)
 def test_without_a_database_the_tree_alone_names_tables(sample: Sample) -> None:
-    """sqlglot's list is the same as with a database, less what only a database sees."""
+    """Sqlglot's list is the same as with a database, less what only a database sees."""
     seen = [part for part in sample.fact("reads").split(", ") if part and not part.endswith(" 0")]
     assert _written(scan(sample.sql)) == ", ".join(seen)
 
@@ -61,7 +61,7 @@ def test_a_hidden_reference_has_the_line_of_its_mention(parser: DuckDBParser) ->
 
 def test_the_first_spelling_counts() -> None:
     """Names that differ by case are one reference, written as it was first."""
-    (reference,) = scan("SELECT * FROM A.b, a.B, \"A\".\"B\"").references
+    (reference,) = scan('SELECT * FROM A.b, a.B, "A"."B"').references
     assert reference.parts == ("A", "b")
     assert reference.key == ("a", "b")
     assert len(reference.spans) == 3

@@ -33,7 +33,9 @@ def test_rows_of_the_same_key_are_replaced_and_new_ones_added(
 
 
 @pytest.mark.parametrize("how", [{}, {"strategy": "append"}])
-def test_rows_are_appended_where_no_key_says_otherwise(warehouse: DuckDBWarehouse, sql: Sql, how: dict[str, Any]) -> None:
+def test_rows_are_appended_where_no_key_says_otherwise(
+    warehouse: DuckDBWarehouse, sql: Sql, how: dict[str, Any]
+) -> None:
     """Without a key nothing is replaced."""
     sql(ROWS)
     assert apply(warehouse, BATCH, **how) == 2
@@ -135,7 +137,9 @@ def test_a_batch_with_a_null_key_changes_nothing(warehouse: DuckDBWarehouse, sql
     assert caught.value.cause == "1 row of the batch has NULL in unique_key (id)"
     assert "Nothing was changed." in caught.value.mend
     with pytest.raises(WarehouseError, match=r"2 rows of the batch have NULL in unique_key \(id, name\)"):
-        apply(warehouse, "SELECT NULL AS id, 'a' AS name UNION ALL SELECT 1, NULL", key=["id", "name"], strategy=strategy)
+        apply(
+            warehouse, "SELECT NULL AS id, 'a' AS name UNION ALL SELECT 1, NULL", key=["id", "name"], strategy=strategy
+        )
     assert rows(sql) == [(1, "one"), (2, "two"), (3, "three")]
 
 
@@ -174,7 +178,9 @@ def test_a_key_that_the_query_does_not_yield_is_named(
 ) -> None:
     """The message says which field names it, and what was probably meant."""
     sql(ROWS)
-    with pytest.raises(WarehouseError, match="(unique_key|time_column) names `idd`, which the query does not yield") as caught:
+    with pytest.raises(
+        WarehouseError, match=r"(unique_key|time_column) names `idd`, which the query does not yield"
+    ) as caught:
         apply(warehouse, BATCH, **how)
     assert caught.value.mend == "Did you mean id?"
     with pytest.raises(WarehouseError) as caught:
@@ -233,7 +239,9 @@ def test_other_columns_fail_unless_it_is_said_what_to_do(
 MOVED = "SELECT 4::BIGINT AS id, true AS even"
 
 
-@pytest.mark.parametrize("how", [{}, {"key": ["id"], "strategy": "delete+insert"}, {"key": ["id"], "strategy": "merge"}])
+@pytest.mark.parametrize(
+    "how", [{}, {"key": ["id"], "strategy": "delete+insert"}, {"key": ["id"], "strategy": "merge"}]
+)
 @pytest.mark.parametrize(
     ("on_schema_change", "expected", "last"),
     [

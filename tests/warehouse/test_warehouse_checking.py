@@ -115,7 +115,7 @@ def test_accepted_values_pass_over_null_and_count_values(warehouse: DuckDBWareho
 # ------------------------------------------------------------------------------------------------------- relationships
 
 
-@pytest.mark.parametrize("other", [Relation("main", "cust"), Relation("crm", "cust"), Relation("crm", 'o"dd na\'me')])
+@pytest.mark.parametrize("other", [Relation("main", "cust"), Relation("crm", "cust"), Relation("crm", "o\"dd na'me")])
 def test_relationships_look_values_up_in_any_schema(warehouse: DuckDBWarehouse, sql: Sql, other: Relation) -> None:
     """Values that the other relation lacks fail, each once; NULL refers to nothing and passes."""
     sql("CREATE SCHEMA crm")
@@ -158,7 +158,10 @@ def test_a_sample_is_as_small_as_asked_for_and_counts_go_on(warehouse: DuckDBWar
 
 def test_a_sample_shows_values_of_any_type(warehouse: DuckDBWarehouse, sql: Sql) -> None:
     """What Python has no form for is shown as DuckDB writes it."""
-    sql("CREATE TABLE main.t AS SELECT DATE '20000-01-01' AS a, 'infinity'::TIMESTAMP AS b, [1, NULL] AS c, '\\xAA'::BLOB AS d")
+    sql(
+        "CREATE TABLE main.t AS SELECT DATE '20000-01-01' AS a, 'infinity'::TIMESTAMP AS b, [1, NULL] AS c,"
+        " '\\xAA'::BLOB AS d"
+    )
     result = run_test(warehouse, DataTest("expression", expression="false"))
     assert result.columns == ("a", "b", "c", "d")
     assert result.sample == (("20000-01-01", "infinity", "[1, NULL]", "\\xAA"),)

@@ -22,7 +22,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
+def held(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
     """A database that another process holds until it is told to let go."""
     database = tmp_path / "held.duckdb"
     command = [sys.executable, "-c", HOLD, str(database)]
@@ -77,7 +77,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """A file where a folder should be is said to be the trouble."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(WarehouseError, match="the folder of the warehouse cannot be made: .*file") as caught:
+    with pytest.raises(WarehouseError, match=r"the folder of the warehouse cannot be made: .*file") as caught:
         open_warehouse(target("file/w.duckdb"), root=tmp_path)
     assert "target.database" in caught.value.mend
 
@@ -89,7 +89,7 @@ def test_reading_makes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_holds_a_database_is_named(held: tuple[Path, "subprocess.Popen[str]"]) -> None:
+def test_who_holds_a_database_is_named(held: tuple[Path, subprocess.Popen[str]]) -> None:
     """The message tells program and process, that it is in use, and what to do."""
     database, process = held
     with pytest.raises(WarehouseError) as caught:
@@ -100,7 +100,7 @@ def test_who_holds_a_database_is_named(held: tuple[Path, "subprocess.Popen[str]"
     assert "one process" in caught.value.mend
 
 
-def test_a_held_database_is_waited_for_and_that_is_told_once(held: tuple[Path, "subprocess.Popen[str]"]) -> None:
+def test_a_held_database_is_waited_for_and_that_is_told_once(held: tuple[Path, subprocess.Popen[str]]) -> None:
     """Waiting ends as soon as the holder lets go; `tell` hears for whom, one time."""
     database, process = held
     heard: list[str] = []
@@ -115,7 +115,7 @@ def test_a_held_database_is_waited_for_and_that_is_told_once(held: tuple[Path, "
 
 
 def test_waiting_ends_with_the_same_error(
-    held: tuple[Path, "subprocess.Popen[str]"], monkeypatch: pytest.MonkeyPatch
+    held: tuple[Path, subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A holder that does not let go in time is named; having waited is told once, without a listener not at all."""
     database, _ = held
@@ -135,7 +135,9 @@ def test_a_database_that_this_process_opened_otherwise_is_in_use(tmp_path: Path)
     """A second connection with other options is refused as in use, not as a broken file."""
     database = str(tmp_path / "w.duckdb")
     with connect(database, read_only=False, waiting=Waiting()):
-        with pytest.raises(WarehouseError, match="in use by this process, which opened it with other options") as caught:
+        with pytest.raises(
+            WarehouseError, match="in use by this process, which opened it with other options"
+        ) as caught:
             connect(database, read_only=True, waiting=Waiting())
     assert caught.value.in_use
 
@@ -144,7 +146,7 @@ def test_a_database_that_this_process_opened_otherwise_is_in_use(tmp_path: Path)
     ("said", "holder"),
     [
         (
-            'IO Error: Could not set lock on file "/w": Conflicting lock is held in /usr/bin/duckdb (PID 7). See also x',
+            'IO Error: Could not set lock on file "/w": Conflicting lock is held in /usr/bin/duckdb (PID 7). See x',
             "/usr/bin/duckdb (process 7)",
         ),
         (
@@ -207,7 +209,7 @@ def test_an_error_carries_the_line_of_the_query() -> None:
         with pytest.raises(WarehouseError) as caught, refusals(query_from=2):
             connection.execute(statement)
         assert caught.value.line == 3
-        with pytest.raises(WarehouseError, match="^in vain: Binder Error") as caught, refusals("in vain"):
+        with pytest.raises(WarehouseError, match=r"^in vain: Binder Error") as caught, refusals("in vain"):
             connection.execute(statement)
         assert caught.value.line is None
 

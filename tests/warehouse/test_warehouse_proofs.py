@@ -143,11 +143,12 @@ def test_inputs_may_bear_the_catalog_of_the_target(prover: QueryProver) -> None:
     assert prover.same('select id from "shop"."shop"."t"', 'select x.id from "shop"."shop"."t" as x', inputs)
 
 
-def test_settings_of_the_target_decide(prover: QueryProver) -> None:
-    """What `/` means is a setting; a proof is made with the target's own."""
-    pair = ("select id / 2 as x from s.t", "select id // 2 as x from s.t")
+@pytest.mark.parametrize(("setting", "value"), [("default_order", "DESC"), ("default_null_order", "nulls_first")])
+def test_settings_of_the_target_decide(prover: QueryProver, setting: str, value: str) -> None:
+    """What an ORDER BY means is a setting; a proof is made with the target's own."""
+    pair = ("select id from s.t order by id", f"select id from s.t order by id {value.replace('_', ' ')}")
     assert not prover.same(*pair, COLUMNS)
-    assert QueryProver("shop", {"integer_division": True}).same(*pair, COLUMNS)
+    assert QueryProver("shop", {setting: value}).same(*pair, COLUMNS)
 
 
 def test_no_file_is_opened_and_nothing_of_the_process_is_seen(prover: QueryProver, tmp_path) -> None:  # type: ignore[no-untyped-def]

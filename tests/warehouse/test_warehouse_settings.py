@@ -83,7 +83,7 @@ def test_a_setting_like_no_other_is_named(open_warehouse: Any) -> None:
 
 def test_a_wrong_value_of_a_known_setting_is_no_wrong_name(open_warehouse: Any) -> None:
     """The name is not offered as its own correction, in whatever case it was written."""
-    with pytest.raises(WarehouseError, match="the warehouse refuses the setting `TIMEZONE`.*Mars") as caught:
+    with pytest.raises(WarehouseError, match=r"the warehouse refuses the setting `TIMEZONE`.*Mars") as caught:
         open_warehouse(settings={"TIMEZONE": "Mars/Olympus"})
     assert "Did you mean" not in caught.value.mend
 
@@ -107,7 +107,9 @@ def test_settings_that_change_answers_count() -> None:
 
 def test_settings_of_speed_and_talk_do_not_count() -> None:
     """More threads or memory, a progress bar, a password: what comes out is the same."""
-    assert settings_that_count({"threads": 8, "memory_limit": "4GB", "enable_progress_bar": True, "password": "p"}) == {}
+    assert (
+        settings_that_count({"threads": 8, "memory_limit": "4GB", "enable_progress_bar": True, "password": "p"}) == {}
+    )
 
 
 def test_what_is_as_usual_does_not_count() -> None:
@@ -126,7 +128,14 @@ def test_settings_that_are_known_to_change_answers_are_not_taken_for_harmless() 
     must_count = {
         *("calendar", "timezone", "default_collation", "default_null_order", "default_order", "integer_division"),
         *("ieee_floating_point_ops", "order_by_non_integer_literal", "scalar_subquery_error_on_multiple_rows"),
-        *("search_path", "schema", "preserve_insertion_order", "old_implicit_casting", "pivot_limit", "file_search_path"),
+        *(
+            "search_path",
+            "schema",
+            "preserve_insertion_order",
+            "old_implicit_casting",
+            "pivot_limit",
+            "file_search_path",
+        ),
     }
     assert not harmless & must_count
     known = {name.casefold() for (name,) in duckdb.connect().execute("SELECT name FROM duckdb_settings()").fetchall()}

@@ -66,8 +66,8 @@ def type_text(kind: Any) -> str:
 def _collations(cursor: DuckDBPyConnection, relation: Relation) -> list[str]:
     """Return the collation of each column, empty where there is none.
 
-    DuckDB's catalogue keeps collations to itself; the plan of a query shows them. Of a view that reads files it shows no
-    plan, but of a table with the same columns it does.
+    DuckDB's catalogue keeps collations to itself; the plan of a query shows them. Of a view that reads files it shows
+    no plan, but of a table with the same columns it does.
     """
     document = plan_of(cursor, f"SELECT * FROM {relation.sql}")
     if document is None:

@@ -188,8 +188,8 @@ class _Walk:
                 self.tables += [DatabaseTable(table.parts) for table in (reading.tables if reading else ())]
         elif name in ("query_table", "histogram", "histogram_values"):
             for named in (member for argument in first for member in _members(argument)):
-                text = _text(named)
-                parts = tuple(named.get("column_names", ())) if text is None else parts_of_name(text)
+                written = _text(named)
+                parts = tuple(named.get("column_names", ())) if written is None else parts_of_name(written)
                 if len(parts) > 1 or (parts and fold(parts[0]) not in ctes):
                     self.tables.append(DatabaseTable(parts))
 

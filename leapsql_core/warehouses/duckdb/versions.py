@@ -77,7 +77,7 @@ def _prints_exactly(kind: Any) -> bool:
 
 
 def _as_text(value: str) -> str:
-    """Return SQL for the bytes of a value's text: the hash of a text may follow its collation, that of bytes does not."""
+    """Return SQL for the bytes of a value's text: the hash of a text may follow its collation, of bytes none."""
     return f"encode({value}::VARCHAR)"
 
 
