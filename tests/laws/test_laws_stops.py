@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 from chance import Choice, choices, laboratory, law
-from hypothesis import given, note
+from hypothesis import assume, given, note
 from plain_sql import assert_as_from_scratch, holdings
 from projects import Lab
 from random_projects import SEED, STILL, RandomProject
@@ -111,6 +111,7 @@ def test_a_model_that_fails_stops_what_is_made_from_it_and_nothing_else(choice: 
             for _ in range(choice.pick(3)):
                 world.let_happen(world.change_layout)
             names = sorted(name for name, model in world.models.items() if model.path(name) in first.built)
+            assume(names)
             name = choice.one([n for n in names if made_from(world, world.models[n].path(n))] or names)
             model = world.models[name]
             how = choice.one(sorted(FAILURES))

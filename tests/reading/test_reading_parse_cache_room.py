@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,7 @@ from leapsql_core.sql import KnownInput, scan
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
 PARSER = DuckDBParser()
+LONG_AGO = 1_000_000_000
 
 
 def cache_at(file: Path, secrets: dict[str, str] | None = None, columns: tuple[str, ...] = ("a",)) -> ParseCache:
@@ -121,6 +124,27 @@ def test_it_may_be_saved_again_and_again(tmp_path: Path) -> None:
     cache.scan("select 'two' as x")
     cache.save()
     assert count(file) == 2
+
+
+def test_a_file_is_read_again_only_when_it_was_touched(tmp_path: Path) -> None:
+    """Size, time and inode tell; what was written this moment is read each time, for its time may not tell."""
+    data = tmp_path / "data.csv"
+    data.write_bytes(b"one")
+    cache = cache_at(tmp_path / "parsed.db")
+    assert cache.file_hash(data) == hashlib.sha256(b"one").hexdigest()
+    data.write_bytes(b"two")
+    assert cache.file_hash(data) == hashlib.sha256(b"two").hexdigest()
+    os.utime(data, (LONG_AGO, LONG_AGO))
+    assert cache.file_hash(data) == hashlib.sha256(b"two").hexdigest()
+    cache.save()
+    data.write_bytes(b"six")
+    os.utime(data, (LONG_AGO, LONG_AGO))
+    again = cache_at(tmp_path / "parsed.db")
+    assert again.file_hash(data) == hashlib.sha256(b"two").hexdigest()
+    os.utime(data, (LONG_AGO + 1, LONG_AGO + 1))
+    assert again.file_hash(data) == hashlib.sha256(b"six").hexdigest()
+    with pytest.raises(FileNotFoundError):
+        again.file_hash(tmp_path / "gone.csv")
 
 
 def test_a_project_is_the_same_with_a_cache_and_without(tmp_path: Path) -> None:
