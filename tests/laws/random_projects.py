@@ -228,6 +228,8 @@ class RandomProject:
     logged: int = 0
     lost: bool = False
     turned: bool = False
+    #: Whether the macro of the database reads a table, so that nobody can tell what it comes to.
+    macro_reads: bool = False
     told: list[str] = field(default_factory=list)
 
     def begin(self, size: int) -> None:
@@ -511,6 +513,7 @@ class RandomProject:
 
     def _change_database_macro(self) -> str:
         body = self.choice.one(("x + 1", "x + 2", "x", "x + (select max(v) from raw.one)"))
+        self.macro_reads = "select" in body
         return self._sql(f"create or replace macro bump(x) as {body}")
 
     def _turn_source(self) -> str:

@@ -30,8 +30,9 @@ def test_the_plan_after_a_run_is_empty(choice: Choice) -> None:
         stands -= {path for path, reason in outcome.reasons.items() if reason == "upstream_failed"}
         decisions = lab.plan().decisions
         left = {path: decisions[path] for path in stands if decisions[path].action != "skip"}
-        # The order of rows in a source that is a view is nobody's to tell.
-        assert not {path for path, decision in left.items() if not decision.recurring or not world.turned}
+        # The order of rows in a source that is a view, and what a macro comes to that reads a table, nobody can tell.
+        doubtful = world.turned or world.macro_reads
+        assert not {path for path, decision in left.items() if not (decision.recurring and doubtful)}
         if outcome.status == "completed" and not left:
             relations = lab.warehouse.relations()
             assert not lab.run().started

@@ -112,9 +112,13 @@ class Witness:
             text=f"{model.text}{said}",
             moving=model.is_moving,
             ordered=model.is_ordered,
-            in_doubt=any(self._is_in_doubt(*read[:2], now, ordered=model.is_ordered) for read in reads),
+            in_doubt=self._calls_what_reads(model.template)
+            or any(self._is_in_doubt(*read[:2], now, ordered=model.is_ordered) for read in reads),
             reads=reads,
         )
+
+    def _calls_what_reads(self, template: str) -> bool:
+        return "bump(" in template and self.world.macro_reads
 
     def _shown(
         self,
@@ -160,5 +164,7 @@ class Witness:
             return False
         made, node = self.made[name], now.project.nodes.get(name)
         if made.moving or node is None or self._facts(node, now).code != made.code:
+            return True
+        if name in self.world.paths and self._calls_what_reads(self.world.paths[name].template):
             return True
         return any(self._is_in_doubt(*read[:2], now, ordered=ordered or made.ordered) for read in made.reads)
