@@ -55,9 +55,12 @@ def test_sql_that_no_one_reads_is_refused_without_a_database_too() -> None:
     assert caught.value.line == 2
 
 
-def test_a_final_semicolon_and_comments_are_fine() -> None:
+@pytest.mark.parametrize("head", ["-- head\n;", "/* a /* b */ */ ; -- c\n ;", ";;"])
+def test_a_final_semicolon_and_comments_are_fine(head: str) -> None:
     """So are empty statements around the one."""
-    assert [r.parts for r in scan("-- head\n;SELECT 1 FROM t; ; -- tail").references] == [("t",)]
+    found = scan(f"{head}SELECT 1 FROM t; ; -- tail")
+    assert [reference.parts for reference in found.references] == [("t",)]
+    assert found.warning is None
 
 
 def test_what_sqlglot_reads_and_the_database_not_is_warned_of(parser: DuckDBParser) -> None:
