@@ -45,6 +45,8 @@ DIFFERENT = (
     ("select id from s.t order by k nulls first", "select id from s.t order by k nulls last"),
     ("select name from s.t order by name", "select name from s.t order by name collate nocase"),
     ("select 'a' as x from s.t", "select 'A' as x from s.t"),
+    ("select 'a' as x from s.t", "select 'a' collate nocase as x from s.t"),
+    ("select name as x from s.t", "select name collate nocase as x from s.t"),
     ("select 1 as x", "select 1.0 as x"),
     ("select 0.1::double as x", "select 0.10000000000000002::double as x"),
     ("select interval 1 month as x", "select interval 30 days as x"),
@@ -127,14 +129,16 @@ def test_a_proof_holds_for_the_columns_that_it_was_made_with(prover: QueryProver
 
 
 def test_types_and_collations_of_inputs_decide(prover: QueryProver) -> None:
-    """A cast is nothing where it changes no type; and where a collation cannot be made, nothing is proven."""
+    """A cast is nothing where it changes no type; and where a collation may take part, plans prove nothing."""
     pair = ("select id from s.t where k = 1", "select id from s.t where k::integer = 1")
     assert prover.same(*pair, COLUMNS)
     wide = {T: (Column("id", "INTEGER"), Column("k", "BIGINT"))}
     assert not prover.same(*pair, wide)
     alias = ("select name from s.t where name = 'a'", "select x.name from s.t as x where name = 'a'")
-    assert prover.same(*alias, {T: (Column("name", "VARCHAR COLLATE nocase"),)})
+    assert prover.same(*alias, {T: (Column("name", "VARCHAR"),)})
+    assert not prover.same(*alias, {T: (Column("name", "VARCHAR COLLATE nocase"),)})
     assert not prover.same(*alias, {T: (Column("name", "VARCHAR"), Column("n", 'STRUCT("a" VARCHAR) COLLATE nocase'))})
+    assert not QueryProver("shop", {"default_collation": "nocase"}).same(*alias, {T: (Column("name", "VARCHAR"),)})
 
 
 def test_inputs_may_bear_the_catalog_of_the_target(prover: QueryProver) -> None:

@@ -71,8 +71,8 @@ class QueryProver:
     def _same_plans(
         self, connection: DuckDBPyConnection, before: str, now: str, inputs: Mapping[Relation, Sequence[Column]]
     ) -> bool:
-        if any(bare_type(column) not in ("VARCHAR", column.type) for columns in inputs.values() for column in columns):
-            return False  # a collation inside of a type, which no table can be made with
+        if self._may_collate(before, now, inputs):
+            return False
         connection.execute("BEGIN TRANSACTION")
         try:
             for relation, columns in sorted(inputs.items()):
@@ -86,6 +86,11 @@ class QueryProver:
             return names and _without(first, _LABELS) == _without(second, _LABELS)
         finally:
             connection.execute("ROLLBACK")
+
+    def _may_collate(self, before: str, now: str, inputs: Mapping[Relation, Sequence[Column]]) -> bool:
+        """Tell whether a collation may take part: the plans of DuckDB 1.4 show none in the types of columns."""
+        said = any("collat" in text.casefold() for text in (before, now, *self._settings))
+        return said or any(bare_type(column) != column.type for columns in inputs.values() for column in columns)
 
 
 def _same_trees(connection: DuckDBPyConnection, before: str, now: str) -> bool:
