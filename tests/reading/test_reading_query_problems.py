@@ -19,7 +19,7 @@ FRONTMATTER = "/*---\nowner: x\n---*/\n"
     [
         ("select a b c\nfrom t", 4, 'syntax error at or near "c"', COMMAS),
         ("select a,\n  b c d\nfrom t", 5, 'syntax error at or near "d"', COMMAS),
-        ("select a from t where (", 4, 'syntax error at or near "("', COMMAS),
+        ("select a from t where a = = 1", 4, 'syntax error at or near "="', COMMAS),
         ("\n\nselct 1", 6, "no query begins with `selct`", ONE_QUERY),
         ("-- nothing but a remark", 4, "no query", ONE_QUERY),
         ("/* nothing */ ;", 4, "no query", ONE_QUERY),
