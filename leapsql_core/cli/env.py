@@ -17,7 +17,7 @@ from leapsql_core.cli.wording import counted, moment
 from leapsql_core.errors import UsageError
 from leapsql_core.models import StoredEnvironment
 from leapsql_core.names import did_you_mean
-from leapsql_core.state import SqliteStateStore
+from leapsql_core.state import SqliteStateStore, open_state_reader
 from leapsql_core.state.notation import read_time
 
 _COLUMNS = (
@@ -89,6 +89,7 @@ def create(settings: Settings, *, name: str, commit: str | None) -> int:
 @click.argument("ref")
 def commit(settings: Settings, *, name: str, ref: str) -> int:
     """Note the commit REF that the environment NAME stands at."""
+    _check_known(settings, name)
     with _opened(settings) as state:
         return _show_one(settings, state.set_environment_commit(name, ref), "noted")
 
@@ -101,8 +102,8 @@ def delete(settings: Settings, *, name: str, yes: bool) -> int:
 
     Its relations stay in the warehouse.
     """
+    _check_known(settings, name)
     with _opened(settings) as state:
-        state.get_environment(name)
         runs = ask_state(
             find_state(settings).path, "SELECT count(*) AS n FROM runs WHERE environment = {name}", {"name": name}
         )
@@ -122,6 +123,12 @@ def delete(settings: Settings, *, name: str, yes: bool) -> int:
 
 for _subcommand in (list_environments, create, commit, delete):
     env.add_command(_subcommand)
+
+
+def _check_known(settings: Settings, name: str) -> None:
+    """Refuse an environment that the state does not know; where there is no state, none is made to find that out."""
+    with closing(open_state_reader(find_state(settings).path)) as state:
+        state.get_environment(name)
 
 
 @contextmanager

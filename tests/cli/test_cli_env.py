@@ -21,10 +21,12 @@ def test_environments_are_listed_with_what_is_built_in_them(built: Shop) -> None
 
 
 def test_before_the_first_run_there_is_none(shop: Shop) -> None:
-    """Listing makes no state."""
+    """Neither listing nor wrong use makes a state."""
     answer = shop.leapsql("env")
     assert (answer.status, answer.lines) == (0, ["no environment was built in yet"])
     assert "There is no state" in answer.err
+    assert shop.leapsql("env", "delete", "dev", "--yes").status == 2
+    assert shop.leapsql("env", "commit", "dev", "abc").status == 2
     assert not (shop.root / ".leapsql").exists()
 
 
