@@ -18,7 +18,7 @@ RunStatus = Literal["running", "completed", "failed", "cancelled"]
 ModelRunStatus = Literal["pending", "running", "success", "failed", "skipped"]
 InputKind = Literal["model", "seed", "source"]
 Action = Literal["build", "check", "skip"]
-BuildMode = Literal["full", "incremental"]
+BuildMode = Literal["full", "incremental", "adopt"]
 
 #: Every reason that a decision can have; `docs/decisions.md` says what each means.
 Reason = Literal[
@@ -33,6 +33,7 @@ Reason = Literal[
     "drifted",
     "requested",
     "full_refresh",
+    "adopted",
     "input_pending",
     "tests_changed",
     "test_input_changed",
@@ -490,6 +491,23 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptTestResult:
+    """What a test found in the relation of a trace.
+
+    ``test`` is the fingerprint of what is tested, and ``basis`` of the rows that were: the result stands while both are
+    as they were. ``label`` is the test as a person would write it.
+    """
+
+    test: str
+    basis: str
+    label: str
+    failures: int
+    columns: tuple[str, ...]
+    sample: tuple[tuple[str, ...], ...]
+    tested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Failed attempts at a model since its current trace: how many, of which content, and the last error."""
 
@@ -526,12 +544,16 @@ class ObservedRelation:
 
 @dataclass(frozen=True, slots=True)
 class DataTestResult:
-    """What one test found: how many rows or keys fail it, and some of them, as text, under the names of `columns`."""
+    """What one test found: how many rows or keys fail it, and some of them, as text, under the names of `columns`.
+
+    ``stands_since`` is when it was found, where neither the test nor the rows have changed since and it was not run.
+    """
 
     test: DataTest
     failures: int
     columns: tuple[str, ...] = ()
     sample: tuple[tuple[str, ...], ...] = ()
+    stands_since: datetime | None = None
 
     @property
     def passed(self) -> bool:

@@ -19,6 +19,7 @@ from leapsql_core.models import (
     DataTest,
     DataTestResult,
     IncrementalConfig,
+    KeptTestResult,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
@@ -49,13 +50,14 @@ class Build:
     """One successful build, as the state keeps it: all of it is written, or nothing.
 
     ``texts`` maps the hashes that the trace names to resolved texts; ``data_versions`` maps column set keys to the
-    version that the new relation has on them. Milliseconds, rows.
+    version that the new relation has on them; ``tests`` are the results of its tests. Milliseconds, rows.
     """
 
     trace: Trace
     code: CodeVersion
     texts: Mapping[str, str]
     data_versions: Mapping[str, str]
+    tests: tuple[KeptTestResult, ...] = ()
     rows_affected: int | None = None
     execution_ms: int | None = None
     render_ms: int | None = None
@@ -127,6 +129,9 @@ class StateReader(Protocol):
     def read_code_versions(self, content_hashes: Iterable[str]) -> dict[str, CodeVersion]:
         """Return text and configuration behind `content_hashes`; unknown ones are left out."""
 
+    def read_test_results(self, environment: str) -> dict[str, tuple[KeptTestResult, ...]]:
+        """Return, by path, what tests have found in the relations of the current traces of one environment."""
+
 
 class StateWriter(Protocol):
     """What a run writes. Each call is one transaction: it is recorded whole or not at all."""
@@ -186,8 +191,22 @@ class StateWriter(Protocol):
     def record_data_versions(self, model_run_id: str, data_versions: Mapping[str, str]) -> None:
         """Keep versions of further column sets of the relation that a model run made; `StateError` if unknown."""
 
-    def record_tests(self, model_run_id: str, tests_hash: str) -> None:
-        """Note in a trace which tests have passed on its relation since; `StateError` if there is no such trace."""
+    def record_tests(self, model_run_id: str, tests_hash: str, results: Sequence[KeptTestResult] = ()) -> None:
+        """Note in a trace which tests have passed on its relation since, and the results of all of its tests.
+
+        `StateError` if there is no such trace.
+        """
+
+    def adopt_builds(self, environment: str, builds: Sequence[Build]) -> None:
+        """Record builds that the warehouse has and the state lost, each under the id of its model run.
+
+        Model runs that the state knows end as successes, whatever it took them for; the others come to be, in a run of
+        their own that is ``completed``. The environment comes to be if the state does not know it; `StateError` for a
+        model that is not registered.
+        """
+
+    def forget_traces(self, environment: str, paths: Iterable[str]) -> None:
+        """Forget the current traces of models, as if they had never been built; those without one are passed over."""
 
     def create_environment(self, name: str, *, commit_ref: str | None = None) -> StoredEnvironment:
         """Create an environment; `StateError` if there is one of that name."""
@@ -211,7 +230,11 @@ class StateStore(StateReader, StateWriter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What the warehouse itself keeps about one relation: who made it, in which environment, from what."""
+    """What the warehouse itself keeps about one relation: who made it, in which environment, from what.
+
+    ``history`` is the id of the state that the build was recorded in, ``previous`` the model run of the trace that was
+    current before it.
+    """
 
     relation: Relation
     model_path: str
@@ -219,6 +242,8 @@ class Marker:
     model_run_id: str
     content_hash: str
     built_at: datetime
+    history: str
+    previous: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +284,17 @@ class WarehouseTransaction(Protocol):
     def greatest(self, relation: Relation, column: str) -> tuple[int, str | None]:
         """Return the row count and the greatest value of a column as text."""
 
-    def mark(self, marker: Marker, *, kind: str) -> None:
-        """Write the marker of a ``table`` or ``view``, and the id of its model run as the relation's comment."""
+    def mark(self, marker: Marker, *, kind: str, record: str) -> None:
+        """Write the marker of a ``table`` or ``view``, and the id of its model run as the relation's comment.
+
+        `record` is the whole `Build` as text, for a state that has lost it.
+        """
+
+    def disown(self, relation: Relation, *, kind: str) -> None:
+        """Take marker and comment away from a ``table`` or ``view``; its rows stay."""
+
+    def drop(self, relation: Relation, *, kind: str) -> None:
+        """Drop a ``table`` or ``view`` with its marker."""
 
 
 class Warehouse(Protocol):
@@ -274,6 +308,9 @@ class Warehouse(Protocol):
 
     def markers(self) -> Mapping[tuple[str, str], Marker]:
         """Return the markers by `Relation.key`; none in a database that was never built in."""
+
+    def records(self, model_run_ids: Iterable[str]) -> Mapping[str, str]:
+        """Return what markers hold of whole builds, by model run; unknown ones are left out."""
 
     def files(self, pattern: str) -> tuple[str, ...] | None:
         """Return the paths of the files that a name or pattern in a query means; ``None`` if they are not local."""

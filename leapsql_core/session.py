@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from leapsql_core.errors import LeapSQLError, UsageError, WarehouseError
-from leapsql_core.execution import Event, FileVersion, RunOptions, Workshop, observe, stream_run, with_versions
+from leapsql_core.execution import (
+    Event,
+    FileVersion,
+    RunOptions,
+    Workshop,
+    lost_builds,
+    observe,
+    see,
+    stream_run,
+    with_builds,
+    with_texts,
+    with_versions,
+)
 from leapsql_core.hashing import fingerprint, fingerprint_bytes
 from leapsql_core.models import Model, Project, Seed, Snapshot, Target
 from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, texts_needed
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
-from leapsql_core.protocols import StateReader, Warehouse
+from leapsql_core.protocols import Build, StateReader, Warehouse
 from leapsql_core.selection import needs_state, select
 from leapsql_core.state import SqliteStateStore, open_state_reader
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
@@ -46,14 +58,24 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What decisions rest on; ``lost`` are builds that the warehouse told of and the state does not know."""
+
+    snapshot: Snapshot
+    observations: Observations
+    lost: tuple[Build, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, with what it was decided from."""
+    """A plan, with what it was decided from; ``lost`` are models whose builds the warehouse told of, not the state."""
 
     project: Project
     plan: Plan
     snapshot: Snapshot
     observations: Observations
     texts: Texts
+    lost: tuple[str, ...] = ()
 
 
 def open_session(
@@ -130,24 +152,24 @@ def plan_session(
         StateError: the state cannot be read.
     """
     with closing(open_state_reader(session.state_path)) as state:
-        snapshot = state.read_snapshot(session.project.environment)
-        texts = read_texts(state, session.project, snapshot)
-    observations = Observations(settings=_settings(session))
-    if look:
-        with _masked(session):
-            observations, snapshot = _look(session, snapshot, selection)
+        seen = Seen(state.read_snapshot(session.project.environment), Observations(settings=_settings(session)))
+        if look:
+            with _masked(session):
+                seen = _look(session, seen.snapshot, selection, history=state.read_history())
+        texts = with_texts(read_texts(state, session.project, seen.snapshot), seen.lost)
     with _proving(session) as prove:
         decided = plan(
             session.project,
-            snapshot,
-            observations,
+            seen.snapshot,
+            seen.observations,
             prove,
             texts=texts,
             selection=selection,
             force=force,
             full_refresh=full_refresh,
         )
-    return Planned(session.project, decided, snapshot, observations, texts)
+    lost = tuple(build.trace.model_path for build in seen.lost)
+    return Planned(session.project, decided, seen.snapshot, seen.observations, texts, lost)
 
 
 def read_texts(state: StateReader, project: Project, snapshot: Snapshot) -> Texts:
@@ -156,23 +178,35 @@ def read_texts(state: StateReader, project: Project, snapshot: Snapshot) -> Text
     return Texts(state.read_texts(resolved), state.read_code_versions(code))
 
 
-def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | None) -> tuple[Observations, Snapshot]:
-    """Look at the warehouse, read only; one that is in use is not looked at, one that is not there is empty."""
+def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | None, *, history: str | None) -> Seen:
+    """Look at the warehouse, read only; one that is in use is not looked at, one that is not there is empty.
+
+    Builds that it knows of and the state of this `history` does not are taken for what they are.
+    """
     project, settings = session.project, _settings(session)
     if not warehouse_exists(project.target, root=session.root):
-        return Observations(relations={}, settings=settings), snapshot
+        return Seen(snapshot, Observations(relations={}, settings=settings))
     try:
         warehouse = open_warehouse(project.target, root=session.root, read_only=True)
     except WarehouseError as exc:
         if not exc.in_use:
             raise
         unread = project.secrets.mask(f"the warehouse was not looked at: {exc.cause}")
-        return Observations(unread=unread, settings=settings), snapshot
+        return Seen(snapshot, Observations(unread=unread, settings=settings))
     with closing(warehouse):
-        chosen = chosen_paths(project, selection)
-        versions = _file_version(session, warehouse)
-        look = observe(project, warehouse, snapshot, selection=chosen, settings=settings, file_version=versions)
-    return look.observations, with_versions(snapshot, look.data_versions)
+        sight = see(warehouse)
+        lost = lost_builds(project, warehouse, snapshot, sight, history=history)
+        snapshot = with_builds(snapshot, lost)
+        look = observe(
+            project,
+            warehouse,
+            snapshot,
+            sight=sight,
+            selection=chosen_paths(project, selection),
+            settings=settings,
+            file_version=_file_version(session, warehouse),
+        )
+        return Seen(with_versions(snapshot, look.data_versions), look.observations, lost)
 
 
 def _file_version(session: Session, warehouse: Warehouse) -> FileVersion:

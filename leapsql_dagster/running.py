@@ -123,6 +123,8 @@ def _log_plan(context: dg.AssetExecutionContext, event: RunStarted) -> None:
     lines += [f"  build {d.path}: {d.reason} ({d.detail})" for d in builds[:_MOST_LOGGED]]
     if len(builds) > _MOST_LOGGED:
         lines.append(f"  … and {len(builds) - _MOST_LOGGED} more")
+    if event.adopted:
+        lines.append(f"  taken over from the warehouse, unknown to the state: {', '.join(event.adopted)}")
     if event.plan.stale_parents:
         lines.append(f"  not selected, though out of date: {', '.join(event.plan.stale_parents)}")
     context.log.info("\n".join(lines))

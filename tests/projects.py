@@ -26,14 +26,18 @@ from leapsql_core.execution import (
     RunOptions,
     RunStarted,
     Workshop,
+    lost_builds,
     observe,
+    see,
     stream_run,
+    with_builds,
+    with_texts,
     with_versions,
 )
 from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.models import Lineage, ModelRun, Project, QueryScan, Relation, Snapshot
 from leapsql_core.planning import InputColumns, Plan, Texts, plan, texts_needed
-from leapsql_core.protocols import StateStore
+from leapsql_core.protocols import Build, StateStore
 from leapsql_core.rendering import MacroFile
 from leapsql_core.session import proving
 from leapsql_core.testing import InMemoryStateStore
@@ -299,25 +303,35 @@ class Lab:
         return Outcome(tuple(self.stream(selection=list(selection) or None, **options)))
 
     def look(self, *selection: str) -> tuple[Project, Snapshot, Look]:
-        project = self.project
-        snapshot = self.state.read_snapshot(project.environment)
-        settings = settings_that_count(project.target.settings)
-        chosen = list(selection or project.nodes)
+        project, snapshot = self.project, self.snapshot
         look = observe(
             project,
             self.warehouse,
             snapshot,
-            selection=chosen,
-            settings=settings,
+            sight=see(self.warehouse),
+            selection=list(selection or project.nodes),
+            settings=settings_that_count(project.target.settings),
             file_version=self.file_version,
         )
         return project, with_versions(snapshot, look.data_versions), look
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the state knows, and what the warehouse tells besides."""
+        return with_builds(self.state.read_snapshot(self.project.environment), self.lost)
+
+    @property
+    def lost(self) -> tuple[Build, ...]:
+        """Builds that the warehouse knows of and the state does not."""
+        project, sight = self.project, see(self.warehouse)
+        known = self.state.read_snapshot(project.environment)
+        return lost_builds(project, self.warehouse, known, sight, history=self.state.read_history())
 
     def plan(self, *selection: str, **options: Any) -> Plan:
         """Decide, having looked at everything."""
         project, snapshot, look = self.look(*selection)
         resolved, code = texts_needed(project, snapshot)
-        texts = Texts(self.state.read_texts(resolved), self.state.read_code_versions(code))
+        texts = with_texts(Texts(self.state.read_texts(resolved), self.state.read_code_versions(code)), self.lost)
         chosen = list(selection) or None
         return plan(project, snapshot, look.observations, self.prove, texts=texts, selection=chosen, **options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from leapsql_core.cli.output import warn
 from leapsql_core.cli.pages import Cell, Line, line
@@ -12,21 +12,26 @@ from leapsql_core.models import Project
 from leapsql_core.planning import Plan
 
 
-def stream_notices(project: Project, plan: Plan, *, verbose: bool = False) -> Iterator[Line]:
-    """Yield each notice in one line."""
+def stream_notices(
+    project: Project, plan: Plan, *, adopted: Sequence[str] = (), verbose: bool = False
+) -> Iterator[Line]:
+    """Yield each notice in one line; `adopted` are models whose builds the state had lost."""
     for problem in project.warnings:
         yield line(Cell("warning: ", "warn"), in_one_line(problem))
     if plan.stale_parents:
         named = some_of(plan.stale_parents, all_of_them=verbose)
         yield line(Cell("not selected, but out of date: ", "warn"), named)
+    if adopted:
+        said = "taken over from the warehouse, for the state did not know the builds: "
+        yield line(Cell(said, "warn"), some_of(adopted, all_of_them=verbose))
     if plan.orphans:
-        named = some_of(plan.orphans, all_of_them=verbose)
-        yield line(Cell("built before, but no longer in the project: ", "warn"), named)
+        named = some_of([orphan.relation for orphan in plan.orphans], all_of_them=verbose)
+        yield line(Cell("in the warehouse, but no model makes it any more: ", "warn"), named)
 
 
-def say_notices(project: Project, plan: Plan) -> None:
+def say_notices(project: Project, plan: Plan, *, adopted: Sequence[str] = ()) -> None:
     """Write the notices to standard error, for an answer that has no place for them."""
-    for notice in stream_notices(project, plan, verbose=True):
+    for notice in stream_notices(project, plan, adopted=adopted, verbose=True):
         warn("".join(cell.text for cell in notice).removeprefix("warning: "))
 
 

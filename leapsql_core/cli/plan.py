@@ -59,11 +59,11 @@ def plan(
     unread = planned.observations.unread if planned.observations.relations is None else ""
     page = [
         *_stream_table(decisions, mask=mask, unread=unread, verbose=verbose),
-        *paragraph(stream_notices(session.project, planned.plan, verbose=verbose)),
+        *paragraph(stream_notices(session.project, planned.plan, adopted=planned.lost, verbose=verbose)),
         *paragraph(_stream_summary(decisions, unread=unread)),
     ]
     if form_of(settings.output) == "json":
-        say_notices(session.project, planned.plan)
+        say_notices(session.project, planned.plan, adopted=planned.lost)
     show(settings.output, page, facts)
     return 0
 

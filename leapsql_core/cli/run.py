@@ -40,20 +40,13 @@ class Account:
     run_id: str = ""
     status: str = "running"
     plan: Plan | None = None
+    adopted: tuple[str, ...] = ()
     results: dict[str, Result] = field(default_factory=dict)
     interruption: KeyboardInterrupt | None = None
 
 
 def building(function: Any) -> Any:
     """Add what says how models are built."""
-    function = click.option(
-        "--wait",
-        type=click.FloatRange(min=0),
-        default=60,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for a database that another process holds.",
-    )(function)
     return click.option(
         "--threads",
         type=click.IntRange(min=1),
@@ -61,6 +54,18 @@ def building(function: Any) -> Any:
         show_default=True,
         metavar="N",
         help="How many models to build at the same time.",
+    )(waiting(function))
+
+
+def waiting(function: Any) -> Any:
+    """Add how long to wait."""
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=60,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for a database that another process holds.",
     )(function)
 
 
@@ -86,7 +91,7 @@ def run(
     materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
     """
     options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
-    return _run(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
 
 
 @command("seed")
@@ -109,10 +114,10 @@ def seed(
     SELECT names seeds, all of them if it is left out. `leapsql run` loads them too, before what reads them.
     """
     options = RunOptions(force=force, parallel=threads)
-    return _run(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
+    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
 
 
-def _run(
+def run_and_show(
     settings: Settings,
     select: Sequence[str],
     exclude: Sequence[str],
@@ -122,6 +127,7 @@ def _run(
     verbose: bool,
     seeds_alone: bool = False,
 ) -> int:
+    """Run what was selected, show what came of it, and return the exit status."""
     began = time.monotonic()
     with watching(verbose=verbose) as watch:
         watch.says("reading the project")
@@ -157,7 +163,7 @@ def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds
             for event in events:
                 watch.notes(event)
                 if isinstance(event, RunStarted):
-                    account.run_id, account.plan = event.run_id, event.plan
+                    account.run_id, account.plan, account.adopted = event.run_id, event.plan, event.adopted
                 elif isinstance(event, ModelFinished):
                     account.results[event.path] = result_of(event)
                 elif isinstance(event, RunFinished):
@@ -179,11 +185,11 @@ def _show_account(
     }
     page = [
         *stream_result_blocks(results, verbose=verbose),
-        *paragraph(stream_notices(session.project, plan, verbose=verbose)),
+        *paragraph(stream_notices(session.project, plan, adopted=account.adopted, verbose=verbose)),
         *paragraph([summary(results, seconds=seconds)]),
     ]
     if form_of(settings.output) == "json":
-        say_notices(session.project, plan)
+        say_notices(session.project, plan, adopted=account.adopted)
     show(settings.output, page, facts)
 
 

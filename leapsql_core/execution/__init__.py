@@ -1,7 +1,10 @@
 """Carrying a plan out: one transaction per model, independent models at the same time, every fact recorded."""
 
+from leapsql_core.execution.adopting import lost_builds, with_builds, with_texts
 from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
-from leapsql_core.execution.observing import FileVersion, Look, observe, with_versions
+from leapsql_core.execution.inspecting import stream_edited
+from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, with_versions
+from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.running import stream_run
 from leapsql_core.execution.workshop import RunOptions, Workshop
 
@@ -14,8 +17,15 @@ __all__ = [
     "RunFinished",
     "RunOptions",
     "RunStarted",
+    "Sight",
     "Workshop",
+    "facts_of",
+    "lost_builds",
     "observe",
+    "see",
+    "stream_edited",
     "stream_run",
+    "with_builds",
+    "with_texts",
     "with_versions",
 ]

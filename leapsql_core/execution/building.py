@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 from threading import Event as Flag
 
+from leapsql_core.compilation import columns_of
 from leapsql_core.errors import LeapSQLError
+from leapsql_core.execution.marking import write_record
+from leapsql_core.hashing import fingerprint
 from leapsql_core.models import (
     BuildMode,
     Column,
     ColumnSet,
     DataTest,
     DataTestResult,
+    KeptTestResult,
     Model,
     Node,
     Relation,
     Seed,
 )
-from leapsql_core.protocols import DataVersions, Marker, Warehouse, WarehouseTransaction
+from leapsql_core.protocols import Build, DataVersions, Marker, Warehouse, WarehouseTransaction
 
 _SAMPLE = 5
 
@@ -40,12 +45,28 @@ class Cancelled(LeapSQLError):
 
 
 @dataclass(frozen=True, slots=True)
+class Examination:
+    """A test to run, unless its result stands.
+
+    ``to`` is the relation that it refers to, ``key`` the fingerprint of what it asks. ``basis`` is what its result
+    rests on beside the rows of its model, ``None`` if nobody can tell; ``kept`` is what was found last.
+    """
+
+    test: DataTest
+    to: Relation | None
+    key: str
+    basis: str | None
+    kept: KeptTestResult | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One model to build, or only to test, with all that it takes.
 
     ``existing`` is what stands under the relation's name now. ``render`` gives the query to run, or a seed's file,
     late, for it may hold values of the run. ``stands`` tells whether that file is the one that the project was read
-    with. ``tested`` pairs each test with the relation that it refers to.
+    with. ``rows_version`` is the version of the rows where no build takes one. ``record`` gives what is to be kept of
+    the build; it is asked within the transaction, in the thread that builds.
     """
 
     node: Node
@@ -54,23 +75,30 @@ class Job:
     existing: str | None
     render: Callable[[], str]
     stands: Callable[[], bool]
-    tested: tuple[tuple[DataTest, Relation | None], ...]
+    examinations: tuple[Examination, ...]
+    rows_version: str | None
     column_sets: tuple[ColumnSet, ...]
     marker: Marker
+    record: Callable[[Built], Build]
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made. ``versions`` follow the job's column sets; milliseconds."""
+    """What a build made. ``versions`` follow the job's column sets, ``bases`` and ``tests`` its tests; milliseconds.
+
+    A basis is what a result rests on, the rows among it, ``None`` if nobody can tell.
+    """
 
     rows_affected: int | None
     row_count: int | None
     columns: tuple[Column, ...]
     versions: tuple[str | None, ...]
     tests: tuple[DataTestResult, ...]
+    bases: tuple[str | None, ...]
     sql: str | None
     execution_ms: int
     render_ms: int
+    record: Build | None = None
 
 
 def build(job: Job, warehouse: Warehouse, *, cancelled: Flag) -> Built:
@@ -106,23 +134,27 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             rows = _make(transaction, job, text)
             _go_on(cancelled)
         columns = transaction.columns(relation)
-        tests = _test(transaction, job, cancelled)
+        if job.builds and not is_view:
+            taken = transaction.data_versions(relation, job.column_sets)
+            _go_on(cancelled)
+        bases = _bases(job, taken)
+        built = Built(
+            rows_affected=rows,
+            row_count=taken.rows if taken.versions else None,
+            columns=columns,
+            versions=taken.versions,
+            tests=_test(transaction, job, bases, cancelled),
+            bases=bases,
+            sql=text if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
+            execution_ms=0,
+            render_ms=round((rendered - began) * 1000),
+        )
         if job.builds:
-            if not is_view:
-                taken = transaction.data_versions(relation, job.column_sets)
-                _go_on(cancelled)
-            transaction.mark(job.marker, kind="view" if is_view else "table")
+            record = replace(job.record(built), execution_ms=_milliseconds(rendered))
+            built = replace(built, record=record)
+            transaction.mark(job.marker, kind="view" if is_view else "table", record=write_record(record))
         _go_on(cancelled)
-    return Built(
-        rows_affected=rows,
-        row_count=taken.rows if taken.versions else None,
-        columns=columns,
-        versions=taken.versions,
-        tests=tests,
-        sql=text if job.builds and isinstance(job.node, Model) else None,
-        execution_ms=_milliseconds(rendered),
-        render_ms=round((rendered - began) * 1000),
-    )
+    return replace(built, execution_ms=_milliseconds(rendered))
 
 
 def _go_on(cancelled: Flag) -> None:
@@ -132,6 +164,9 @@ def _go_on(cancelled: Flag) -> None:
 
 def _make(transaction: WarehouseTransaction, job: Job, text: str) -> int | None:
     node, relation = job.node, job.node.relation
+    if job.mode == "adopt":
+        _check_columns(transaction, node)
+        return None
     if isinstance(node, Seed):
         rows = transaction.load_seed(relation, text, existing=job.existing)
         if not job.stands():
@@ -145,10 +180,37 @@ def _make(transaction: WarehouseTransaction, job: Job, text: str) -> int | None:
     return transaction.replace_table(relation, text, existing=job.existing)
 
 
-def _test(transaction: WarehouseTransaction, job: Job, cancelled: Flag) -> tuple[DataTestResult, ...]:
+def _check_columns(transaction: WarehouseTransaction, node: Node) -> None:
+    """Refuse to adopt a table that is certainly not what the query makes: its columns have other names."""
+    made = columns_of(node)
+    if made is None:
+        return
+    there = [column.name for column in transaction.columns(node.relation)]
+    if [name.casefold() for name in there] != [name.casefold() for name in made]:
+        cause = f"{node.relation} has the columns {', '.join(there)}, and the model makes {', '.join(made)}"
+        raise LeapSQLError(cause, mend="Rename what is there, or let a run build it.")
+
+
+def _bases(job: Job, taken: DataVersions) -> tuple[str | None, ...]:
+    """Return what the result of each test rests on: the rows of its model, and what it reads elsewhere."""
+    versions = dict(zip(job.column_sets, taken.versions, strict=False))
+    rows = versions.get(None, job.rows_version)
+    return tuple(
+        None if rows is None or one.basis is None else fingerprint([rows, one.basis]) for one in job.examinations
+    )
+
+
+def _test(
+    transaction: WarehouseTransaction, job: Job, bases: Sequence[str | None], cancelled: Flag
+) -> tuple[DataTestResult, ...]:
+    """Run the tests whose results do not stand, and return the results of all."""
     results: list[DataTestResult] = []
-    for test, to in job.tested:
-        results.append(transaction.run_test(job.node.relation, test, to=to, sample=_SAMPLE))
+    for one, basis in zip(job.examinations, bases, strict=True):
+        kept = one.kept
+        if kept is not None and kept.basis == basis:
+            results.append(DataTestResult(one.test, kept.failures, kept.columns, kept.sample, kept.tested_at))
+            continue
+        results.append(transaction.run_test(job.node.relation, one.test, to=one.to, sample=_SAMPLE))
         _go_on(cancelled)
     if any(not result.passed and result.test.severity == "error" for result in results):
         raise TestsFailed(results)
@@ -161,7 +223,9 @@ def describe_failure(result: DataTestResult) -> str:
         ", ".join(f"{name} = {value}" for name, value in zip(result.columns, row, strict=True)) for row in result.sample
     )
     more = "" if result.failures <= len(result.sample) else "; …"
-    return f"test {result.test.label} failed: {result.failures} failing ({shown}{more})"
+    since = result.stands_since
+    stands = "" if since is None else f"; so it was {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and nothing changed"
+    return f"test {result.test.label} failed: {result.failures} failing ({shown}{more}){stands}"
 
 
 def _milliseconds(since: float) -> int:

@@ -1,4 +1,4 @@
-"""One run's way through its models: what becomes of each now, the work it takes, and what is recorded of it."""
+"""One run's way through its models: what becomes of each now, and what is recorded of it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from threading import Event as Flag
 from typing import Literal
 
 from leapsql_core.errors import LeapSQLError, ProjectError, WarehouseError
-from leapsql_core.execution.building import Built, Cancelled, Job, TestsFailed
+from leapsql_core.execution.building import Built, Cancelled, TestsFailed
 from leapsql_core.execution.events import ModelFinished
+from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import Look
-from leapsql_core.execution.workshop import Workshop
-from leapsql_core.models import ColumnSet, DataTest, DataTestResult, Decision, Model, Node, Relation, TraceInput
-from leapsql_core.planning import Plan, is_file, settle
-from leapsql_core.protocols import Marker
-from leapsql_core.rendering import RunValues
+from leapsql_core.execution.workshop import RunOptions, Workshop
+from leapsql_core.models import ColumnSet, DataTestResult, Decision, KeptTestResult, Model, Node
+from leapsql_core.planning import Plan, settle
 
 End = Literal["success", "skipped", "failed", "blocked"]
 
@@ -28,8 +27,9 @@ class Course:
     """Where a run stands.
 
     ``reads_from`` names the selected nodes that each one reads, ``tests_read`` those that only its tests read; views
-    that were not selected are looked through. ``ends`` says how models ended, ``causes`` which failed model a blocked
-    one waits for; ``reads`` and ``began`` belong to builds that go on.
+    that were not selected are looked through. ``history`` is the id of the state, ``kept_tests`` holds what tests found
+    in the current relations, by path and what they ask. ``adopted`` are models whose builds the state had lost.
+    ``ends`` says how models ended, ``causes`` which failed model a blocked one waits for.
     """
 
     shop: Workshop
@@ -41,11 +41,12 @@ class Course:
     reads_from: Mapping[str, tuple[str, ...]]
     tests_read: Mapping[str, tuple[str, ...]]
     run_began: datetime
-    full_refresh: bool = False
+    history: str
+    kept_tests: Mapping[str, Mapping[str, KeptTestResult]]
+    options: RunOptions
+    adopted: tuple[str, ...] = ()
     ends: dict[str, End] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
-    reads: dict[str, tuple[TraceInput, ...]] = field(default_factory=dict)
-    began: dict[str, datetime] = field(default_factory=dict)
     cancelled: Flag = field(default_factory=Flag)
 
 
@@ -64,91 +65,6 @@ def settled(course: Course, path: str) -> Decision:
         return decision
     trace, otherwise = course.ledger.traces[path], course.plan.otherwise[path]
     return settle(project.nodes[path], trace, otherwise, project=project, book=course.ledger.book)
-
-
-def job_for(course: Course, path: str, decision: Decision) -> Job | str:
-    """Return the work that a decision asks for, or in words why it cannot be done."""
-    shop, node = course.shop, course.shop.project.nodes[path]
-    refusal = _refusal(course, node, decision) or _unbuilt(course, node)
-    if refusal is not None:
-        return f"{node.file}: {refusal}"
-    course.began[path] = shop.clock()
-    course.reads[path] = course.ledger.inputs_of(node)
-    marker = Marker(
-        node.relation,
-        path,
-        shop.project.environment,
-        course.model_runs[path],
-        node.content_hash,
-        built_at=course.began[path],
-    )
-    last = course.ledger.traces.get(path)
-    values = RunValues(course.run_began, None if last is None else last.built_at)
-    seen = course.ledger.relations.get(node.relation.key)
-
-    def render() -> str:
-        if not isinstance(node, Model):
-            return shop.seed_file(node)
-        if node.run_values:
-            return shop.render(node, values, decision.mode == "incremental").resolved
-        batch = node.incremental_query if decision.mode == "incremental" else None
-        return (batch or node.query).resolved
-
-    def stands() -> bool:
-        return isinstance(node, Model) or shop.seed_stands(node)
-
-    return Job(
-        node=node,
-        mode=decision.mode,
-        builds=decision.action == "build",
-        existing=None if seen is None else seen.kind,
-        render=render,
-        stands=stands,
-        tested=_tested(node),
-        column_sets=course.column_sets[path],
-        marker=marker,
-    )
-
-
-def _tested(node: Node) -> tuple[tuple[DataTest, Relation | None], ...]:
-    return tuple(zip(node.config.tests, node.tested, strict=True)) if isinstance(node, Model) else ()
-
-
-def _refusal(course: Course, node: Node, decision: Decision) -> str | None:
-    """Return why a relation that stands there must not be replaced, ``None`` if it may."""
-    seen = course.ledger.relations.get(node.relation.key)
-    if decision.action != "build" or seen is None:
-        return None
-    marker, trace = course.look.markers.get(node.relation.key), course.ledger.traces.get(node.path)
-    if marker is not None and marker.environment != course.shop.project.environment:
-        other = marker.environment
-        return (
-            f"{node.relation} belongs to environment {other}: each environment needs a database or schemas of its own"
-        )
-    if course.full_refresh:
-        return None
-    is_known = trace is not None and trace.relation.casefold() == str(node.relation).casefold()
-    grows = node.materialized == "incremental"
-    if not is_known and (marker is None or marker.model_run_id != seen.comment):
-        return f"{node.relation} exists and LeapSQL did not make it: drop it, rename the model, or use --full-refresh"
-    if not is_known and grows:
-        return f"{node.relation} exists, but the state does not know it: --full-refresh makes it anew"
-    if decision.reason == "drifted" and grows:
-        return decision.detail
-    return None
-
-
-def _unbuilt(course: Course, node: Node) -> str | None:
-    """Return which model or seed that a node reads is not there, ``None`` if all are."""
-    project, ledger = course.shop.project, course.ledger
-    for name in project.parents[node.path]:
-        relation = project.nodes[name].relation
-        if name not in ledger.traces:
-            where = project.environment
-            return f"it reads {name}, which was never built in {where}; select +{node.path} to build both"
-        if relation.key not in ledger.relations:
-            return f"it reads {name}, but {relation} is not in the warehouse; select +{node.path} to build both"
-    return None
 
 
 # --------------------------------------------------------------------------------- how a model begins, and how it ends
@@ -216,25 +132,20 @@ def finish(course: Course, path: str, decision: Decision, future: Future[Built])
         return fail(course, path, decision, _placed(course, node, exc))
     if decision.action == "build":
         return _succeed(course, node, decision, built)
-    course.ledger.note_tests(node)
     trace = course.ledger.traces[path]
-    course.shop.state.record_tests(trace.model_run_id, trace.tests_hash)
+    tests_hash = course.ledger.note_tests(node)
+    kept = kept_results(node, built, course.shop)
+    course.shop.state.record_tests(trace.model_run_id, tests_hash, kept)
     said = "its tests changed, and pass" if decision.reason == "tests_changed" else "its tests were run again, and pass"
     return skip(course, path, Decision(path, "skip", decision.reason, said), built)
 
 
 def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> ModelFinished:
-    path = node.path
+    path, record = node.path, built.record
+    assert record is not None  # a build leaves a record
+    record = replace(record, execution_ms=built.execution_ms)
     course.ends[path] = "success"
-    record = course.ledger.note_build(
-        node,
-        built,
-        model_run_id=course.model_runs[path],
-        code_version=course.plan.code_versions[path],
-        inputs=_as_they_were_read(course, course.reads.pop(path)),
-        column_sets=course.column_sets[path],
-        began=course.began.pop(path),
-    )
+    course.ledger.note_build(node, record)
     course.shop.state.record_build(record)
     return ModelFinished(
         node=node,
@@ -251,16 +162,6 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
         execution_ms=built.execution_ms,
         render_ms=built.render_ms,
         sql=None if built.sql is None else _masked(course, built.sql),
-    )
-
-
-def _as_they_were_read(course: Course, inputs: tuple[TraceInput, ...]) -> tuple[TraceInput, ...]:
-    """Return what a build read; of files that have changed since the look nobody knows how much of it it saw."""
-    return tuple(
-        replace(entry, data_version=None)
-        if is_file(entry) and course.shop.file_version(entry.relation) != entry.data_version
-        else entry
-        for entry in inputs
     )
 
 

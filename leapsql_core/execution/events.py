@@ -11,11 +11,15 @@ from leapsql_core.planning import Plan
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run has begun and has decided."""
+    """A run has begun and has decided.
+
+    ``adopted`` are models whose builds the state had lost, and the warehouse told of.
+    """
 
     run_id: str
     environment: str
     plan: Plan
+    adopted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

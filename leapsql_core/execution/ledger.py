@@ -11,7 +11,17 @@ from leapsql_core.execution.building import Built
 from leapsql_core.execution.observing import Look, with_versions
 from leapsql_core.execution.records import batch_hash, code_of, query_hash, texts_of
 from leapsql_core.hashing import column_set_key
-from leapsql_core.models import ColumnSet, Node, ObservedRelation, Project, Snapshot, Trace, TraceInput
+from leapsql_core.models import (
+    ColumnSet,
+    KeptTestResult,
+    Model,
+    Node,
+    ObservedRelation,
+    Project,
+    Snapshot,
+    Trace,
+    TraceInput,
+)
 from leapsql_core.planning import VersionBook, surroundings_of, tests_version
 from leapsql_core.protocols import Build
 
@@ -47,29 +57,29 @@ class Ledger:
         ]
         return (*read, *surroundings_of(node, self._seen, self._project.secrets))
 
-    def note_tests(self, node: Node) -> None:
-        """Note in the current trace of a node that its tests pass on what is there now."""
-        self.traces[node.path] = replace(self.traces[node.path], tests_hash=tests_version(node, self.book))
+    def note_tests(self, node: Node) -> str:
+        """Note in the current trace of a node that its tests pass on what is there now; return what they rest on."""
+        trace = replace(self.traces[node.path], tests_hash=tests_version(node, self.book, shown={}))
+        self.traces[node.path] = trace
+        return trace.tests_hash
 
-    def note_build(
+    def draft(
         self,
         node: Node,
-        built: Built,
         *,
         model_run_id: str,
         code_version: str,
         inputs: tuple[TraceInput, ...],
-        column_sets: tuple[ColumnSet, ...],
         began: datetime,
-    ) -> Build:
-        """Make the build's trace the current one, and return what the state is to record of it."""
-        versions = {
-            column_set_key(columns): version
-            for columns, version in zip(column_sets, built.versions, strict=False)
-            if version is not None
-        }
-        self.data_versions[model_run_id] = versions
-        trace = Trace(
+    ) -> Trace:
+        """Return the trace of a build that begins now, but for what only the build can tell.
+
+        A view has its version, and its tests theirs, from what it reads: that is settled before it is built.
+        """
+        shown: dict[str, str | None] = {}
+        if isinstance(node, Model) and node.materialized == "view":
+            shown[node.path] = self.book.view_version(node, None, code=code_version)
+        return Trace(
             model_run_id=model_run_id,
             model_path=node.path,
             environment=self._project.environment,
@@ -79,26 +89,46 @@ class Ledger:
             code_version=code_version,
             query_hash=query_hash(node, self._project) or node.content_hash,
             incremental_query_hash=batch_hash(node, self._project),
-            data_version=versions.get("*"),
-            columns=built.columns,
-            tests_hash="",
+            data_version=shown.get(node.path),
+            columns=(),
+            tests_hash=tests_version(node, self.book, shown=shown),
             inputs=inputs,
             built_at=began,
         )
+
+    def note_build(self, node: Node, build: Build) -> None:
+        """Make the trace of a build the current one."""
+        trace = build.trace
         kind: Literal["table", "view"] = "view" if node.materialized == "view" else "table"
-        self.relations[node.relation.key] = ObservedRelation(kind, model_run_id)
+        self.data_versions[trace.model_run_id] = build.data_versions
+        self.relations[node.relation.key] = ObservedRelation(kind, trace.model_run_id)
         self.rewritten.discard(node.path)
         self.traces[node.path] = trace
-        # A view has its version, and its tests theirs, from what is known once it stands.
-        data_version = self.book.version(node.path, None) if kind == "view" else trace.data_version
-        trace = replace(trace, data_version=data_version, tests_hash=tests_version(node, self.book))
-        self.traces[node.path] = trace
-        return Build(
-            trace=trace,
-            code=code_of(node, self._project),
-            texts=texts_of(node, self._project),
-            data_versions=versions,
-            rows_affected=built.rows_affected,
-            execution_ms=built.execution_ms,
-            render_ms=built.render_ms,
-        )
+
+
+def record_of(
+    draft: Trace,
+    built: Built,
+    *,
+    node: Node,
+    project: Project,
+    inputs: tuple[TraceInput, ...],
+    column_sets: tuple[ColumnSet, ...],
+    tests: tuple[KeptTestResult, ...],
+) -> Build:
+    """Return what the state is to record of a build, from its draft and what it made."""
+    versions = {
+        column_set_key(columns): version
+        for columns, version in zip(column_sets, built.versions, strict=False)
+        if version is not None
+    }
+    data_version = draft.data_version if node.materialized == "view" else versions.get("*")
+    return Build(
+        trace=replace(draft, data_version=data_version, columns=built.columns, inputs=inputs),
+        code=code_of(node, project),
+        texts=texts_of(node, project),
+        data_versions=versions,
+        tests=tests,
+        rows_affected=built.rows_affected,
+        render_ms=built.render_ms,
+    )

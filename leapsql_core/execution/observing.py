@@ -17,14 +17,30 @@ FileVersion = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen: observations for deciding, markers, and data versions that the state did not have.
+    """What was seen: observations for deciding, and data versions that the state did not have.
 
     ``data_versions`` are by the model run that made the relation, then by column set key.
     """
 
     observations: Observations
-    markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
     data_versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The relations of a warehouse, and what it keeps of their builds, by `Relation.key`."""
+
+    relations: Mapping[tuple[str, str], ObservedRelation] = field(default_factory=dict)
+    markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
+
+
+def see(warehouse: Warehouse) -> Sight:
+    """Return what stands in a warehouse.
+
+    Raises:
+        WarehouseError: the warehouse cannot be looked at.
+    """
+    return Sight(warehouse.relations(), warehouse.markers())
 
 
 def observe(
@@ -32,11 +48,12 @@ def observe(
     warehouse: Warehouse,
     snapshot: Snapshot,
     *,
+    sight: Sight,
     selection: Collection[str],
     settings: Mapping[str, str] | None = None,
     file_version: FileVersion,
 ) -> Look:
-    """Look at all that decisions about `selection` rest on; `settings` of the target are noted as they are.
+    """Look at all that decisions about `selection` rest on, beside what is in `sight`; `settings` are noted.
 
     A source that cannot be read is noted as such; the models that read it will say so. `file_version` gives the version
     of the files that a pattern in a query means.
@@ -44,7 +61,7 @@ def observe(
     Raises:
         WarehouseError: the warehouse cannot be looked at.
     """
-    relations = warehouse.relations()
+    relations = sight.relations
     names, every, in_order = _names_read(project, selection), column_sets_read(project), sets_read_in_order(project)
     source_versions: dict[tuple[str, str], str | None] = {}
     source_columns: dict[str, tuple[Column, ...]] = {}
@@ -77,8 +94,9 @@ def observe(
         settings=dict(settings or {}),
         files={pattern: file_version(pattern) for pattern in patterns},
         macros=warehouse.macros(),
+        markers=sight.markers,
     )
-    return Look(observations, warehouse.markers(), taken)
+    return Look(observations, taken)
 
 
 def with_versions(snapshot: Snapshot, taken: Mapping[str, Mapping[str, str]]) -> Snapshot:

@@ -9,17 +9,19 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from leapsql_core.errors import LeapSQLError
+from leapsql_core.execution.adopting import lost_builds
 from leapsql_core.execution.building import Built, build
-from leapsql_core.execution.course import Course, begin, fail, finish, job_for, settled, skip
+from leapsql_core.execution.course import Course, begin, fail, finish, settled, skip
 from leapsql_core.execution.events import Event, ModelStarted, RunFinished, RunStarted
 from leapsql_core.execution.holding import held
+from leapsql_core.execution.jobs import job_for
 from leapsql_core.execution.ledger import Ledger
-from leapsql_core.execution.observing import observe, with_versions
+from leapsql_core.execution.observing import observe, see, with_versions
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.scheduling import Schedule
 from leapsql_core.execution.workshop import RunOptions, Workshop
-from leapsql_core.models import Decision, Project, Run, RunStatus
-from leapsql_core.planning import Texts, chosen_behind, chosen_paths, column_sets_read, plan, texts_needed
+from leapsql_core.models import Decision, KeptTestResult, Model, Project, Run, RunStatus
+from leapsql_core.planning import Plan, Texts, chosen_behind, chosen_paths, column_sets_read, plan, texts_needed
 from leapsql_core.protocols import NewModelRun
 
 _PAUSE_SECONDS = 0.05
@@ -95,11 +97,23 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
     project, state = shop.project, shop.state
     began = shop.clock()
     ids = state.register_models(facts_of(project))
+    history = state.read_history() or ""
     snapshot = state.read_snapshot(project.environment)
     selection = chosen_paths(project, options.selection)
     shop.warehouse.prepare(project.nodes[path].relation.schema for path in selection)
+    sight = see(shop.warehouse)
+    lost = lost_builds(project, shop.warehouse, snapshot, sight, history=history)
+    if lost:
+        state.adopt_builds(project.environment, lost)
+        snapshot = state.read_snapshot(project.environment)
     look = observe(
-        project, shop.warehouse, snapshot, selection=selection, settings=shop.settings, file_version=shop.file_version
+        project,
+        shop.warehouse,
+        snapshot,
+        sight=sight,
+        selection=selection,
+        settings=shop.settings,
+        file_version=shop.file_version,
     )
     for model_run_id, versions in look.data_versions.items():
         state.record_data_versions(model_run_id, versions)
@@ -113,6 +127,7 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         selection=selection,
         force=options.force,
         full_refresh=options.full_refresh,
+        adopt=options.adopt,
     )
     model_runs = state.record_model_runs(
         run_id, [_new_model_run(project, ids, decision) for decision in decided.decisions.values()]
@@ -128,8 +143,20 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         reads_from={path: _all_behind(behind, project.parents[path]) for path in decided.decisions},
         tests_read={path: _all_behind(behind, project.waits.get(path, ())) for path in decided.decisions},
         run_began=began,
-        full_refresh=options.full_refresh,
+        history=history,
+        kept_tests=_kept_tests(shop, decided),
+        options=options,
+        adopted=tuple(build.trace.model_path for build in lost),
     )
+
+
+def _kept_tests(shop: Workshop, decided: Plan) -> dict[str, dict[str, KeptTestResult]]:
+    """Return what tests found in the current relations, by path and what they ask, if any of them may be run."""
+    nodes = (shop.project.nodes[path] for path, decision in decided.decisions.items() if decision.action != "skip")
+    if not any(isinstance(node, Model) and node.config.tests for node in nodes):
+        return {}
+    results = shop.state.read_test_results(shop.project.environment)
+    return {path: {result.test: result for result in kept} for path, kept in results.items()}
 
 
 def _all_behind(behind: Mapping[str, frozenset[str]], names: Iterable[str]) -> tuple[str, ...]:
@@ -153,7 +180,7 @@ def _stream_models(course: Course, run: Run, *, parallel: int) -> Generator[Even
     running: dict[str, Work] = {}
     with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="leapsql") as pool:
         try:
-            yield RunStarted(run.id, run.environment, course.plan)
+            yield RunStarted(run.id, run.environment, course.plan, course.adopted)
             while schedule or running:
                 while schedule and len(running) < parallel:
                     with held():

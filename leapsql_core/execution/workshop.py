@@ -44,10 +44,14 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run is asked for: paths (``None``: all), and how many models to build at the same time."""
+    """What a run is asked for: paths (``None``: all), and how many models to build at the same time.
+
+    ``adopt`` takes the tables of the selection over as they stand, and builds nothing.
+    """
 
     selection: Collection[str] | None = None
     force: bool = False
     full_refresh: bool = False
+    adopt: bool = False
     parallel: int = 4
     orchestrator_run_id: str | None = None

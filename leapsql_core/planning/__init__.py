@@ -1,7 +1,9 @@
 """What has to be built, what does not, and why: a function of the project, the traces and what was looked at."""
 
+from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
+from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements
 from leapsql_core.planning.code import InputColumns, Prove, text_hash
-from leapsql_core.planning.data_tests import tests_hash, tests_version
+from leapsql_core.planning.data_tests import data_test_basis, data_test_hash, tests_hash, tests_version
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, settle, texts_needed
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
@@ -10,6 +12,7 @@ from leapsql_core.planning.versions import (
     IN_ORDER,
     VersionBook,
     column_sets_read,
+    reads_order,
     sets_read_in_order,
     shape_of,
     version_key,
@@ -17,8 +20,11 @@ from leapsql_core.planning.versions import (
 
 __all__ = [
     "IN_ORDER",
+    "Finding",
+    "FindingKind",
     "InputColumns",
     "Observations",
+    "Orphan",
     "Plan",
     "Prove",
     "Texts",
@@ -26,11 +32,18 @@ __all__ = [
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",
+    "data_test_basis",
+    "data_test_hash",
+    "find_orphans",
+    "is_as_marked",
     "is_file",
+    "markers_to_adopt",
     "plan",
+    "reads_order",
     "sets_read_in_order",
     "settle",
     "shape_of",
+    "stream_disagreements",
     "surroundings_of",
     "tests_hash",
     "tests_version",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from leapsql_core.hashing import column_set_key, data_test_facts, fingerprint
-from leapsql_core.models import Decision, Model, ModelConfig, Node, Trace
+from leapsql_core.models import DataTest, Decision, Model, ModelConfig, Node, Relation, Trace
+from leapsql_core.planning.observations import Observations
 from leapsql_core.planning.versions import VersionBook
+from leapsql_core.sql import is_decided_by_its_row, read_calls
 
 _UNKNOWN = "unknown"
 
@@ -16,10 +18,11 @@ def tests_hash(config: ModelConfig) -> str:
     return fingerprint([data_test_facts(test) for test in config.tests])
 
 
-def tests_version(node: Node, book: VersionBook) -> str:
+def tests_version(node: Node, book: VersionBook, *, shown: Mapping[str, str | None]) -> str:
     """Return what the results of a node's tests rest on now, beside the rows of its own table.
 
     That is the tests themselves and, behind a colon, what they read elsewhere; a view has its rows elsewhere, too.
+    `shown` holds the versions of views that do not stand yet, by path.
     """
     if not isinstance(node, Model):
         return ""
@@ -27,9 +30,40 @@ def tests_version(node: Node, book: VersionBook) -> str:
     read = _read_elsewhere(node)
     if not read:
         return own
-    versions = [[name, column_set_key(columns), book.version(name, columns)] for name, columns in read]
+    versions = [
+        [name, column_set_key(columns), shown[name] if name in shown else book.version(name, columns)]
+        for name, columns in read
+    ]
     known = all(version is not None for _, _, version in versions)
     return f"{own}:{fingerprint(versions) if known else _UNKNOWN}"
+
+
+def data_test_hash(test: DataTest, to: Relation | None) -> str:
+    """Return the fingerprint of what a test asks, of which relation; what a failure means is no part of it."""
+    asks = {name: fact for name, fact in data_test_facts(test).items() if name != "severity"}
+    return fingerprint([asks, None if to is None else str(to).casefold()])
+
+
+def data_test_basis(
+    model: Model, test: DataTest, to: Relation | None, *, book: VersionBook, observations: Observations
+) -> str | None:
+    """Return what a test's result rests on now, beside the rows of its model; ``None`` if nobody can tell.
+
+    A result is a function of that and of the rows, so that it stands while neither changes.
+    """
+    for text in (test.expression, test.where):
+        if text is None:
+            continue
+        if not is_decided_by_its_row(text) or not observations.macros.keys().isdisjoint(read_calls(text).functions):
+            return None
+    around: list[object] = [dict(observations.settings)]
+    read = next((entry for entry in model.test_inputs if entry.relation == to and entry.columns == (test.field,)), None)
+    if read is not None:
+        version = book.version(read.name, read.columns)
+        if version is None:
+            return None
+        around.append(version)
+    return fingerprint(around)
 
 
 def compare_own_tests(node: Node, trace: Trace) -> Decision | None:
@@ -54,7 +88,7 @@ def compare_tests(node: Node, trace: Trace, *, book: VersionBook, pending: Colle
         return Decision(node.path, "check", "input_pending", f"tests it again if {shown} changes")
     if not all(book.was_looked_at(name, columns) for name, columns in read):
         return None
-    if tests_version(node, book) == trace.tests_hash and not trace.tests_hash.endswith(_UNKNOWN):
+    if tests_version(node, book, shown={}) == trace.tests_hash and not trace.tests_hash.endswith(_UNKNOWN):
         return None
     names = sorted({name for name, _ in read})
     said = "what it shows" if names == [node.path] else f"what its tests read of {' or '.join(names)}"

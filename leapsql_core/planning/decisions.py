@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from leapsql_core.errors import SelectionError
 from leapsql_core.models import BuildMode, Decision, Failure, Input, Model, Node, Project, Snapshot, Trace
 from leapsql_core.names import did_you_mean
+from leapsql_core.planning.adoption import Orphan, find_orphans
 from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, text_hash
 from leapsql_core.planning.data_tests import compare_own_tests, compare_tests
 from leapsql_core.planning.inputs import compare_inputs, input_columns
@@ -33,7 +34,7 @@ class Plan:
     unchanged: a skip, or a ``check`` with reason ``tests_changed``, which runs its tests and builds nothing.
     ``code_versions`` are those that a build would have. ``rewritten`` are models whose code is not the one that was
     last built. ``stale_parents`` are models that were not selected, are read by selected ones and are out of date.
-    ``orphans`` are models that the state built and the project no longer has.
+    ``orphans`` are relations that were built in the environment, and that no model makes any more.
     """
 
     environment: str
@@ -42,7 +43,7 @@ class Plan:
     code_versions: Mapping[str, str]
     rewritten: frozenset[str] = frozenset()
     stale_parents: tuple[str, ...] = ()
-    orphans: tuple[str, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
 
 
 def texts_needed(project: Project, snapshot: Snapshot) -> tuple[set[str], set[str]]:
@@ -86,10 +87,12 @@ def plan(
     selection: Collection[str] | None = None,
     force: bool = False,
     full_refresh: bool = False,
+    adopt: bool = False,
 ) -> Plan:
     """Decide what becomes of each model of `selection` (all, if ``None``).
 
-    `force` builds all of it; `full_refresh` makes its incremental models anew.
+    `force` builds all of it; `full_refresh` makes its incremental models anew; `adopt` takes its tables over as they
+    stand.
 
     Raises:
         SelectionError: the project has no model of a path that is selected.
@@ -122,7 +125,9 @@ def plan(
                 found = compare_tests(node, trace, book=book, pending=pending)
         decision = found or _standing(node, change, observations)
         if path in chosen:
-            decision = _asked_for(decision, node, force=force, full_refresh=full_refresh)
+            decision = _asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
+        if path in chosen and adopt and _may_be_adopted(node, observations):
+            decision = Decision(path, "build", "adopted", f"{node.relation} is taken over as it stands")
         if decision.action == "check":
             changed = None if trace is None else compare_own_tests(node, trace)
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
@@ -139,7 +144,7 @@ def plan(
         },
         rewritten=rewritten,
         stale_parents=_stale_parents(project, decisions, chosen),
-        orphans=tuple(sorted(set(traces) - set(project.nodes))),
+        orphans=find_orphans(project, snapshot, observations),
     )
 
 
@@ -206,9 +211,18 @@ def _compare_relation(node: Node, trace: Trace, observations: Observations) -> D
     if seen.comment != trace.model_run_id:
         detail = f"{node.relation} is not the one that was built: it was replaced, restored or altered from outside"
         if node.materialized == "incremental":
-            detail += "; a run leaves it alone, --full-refresh makes it anew, without the rows it gathered"
+            detail += (
+                "; a run leaves it alone: --full-refresh makes it anew, without the rows it gathered,"
+                " `leapsql state adopt` takes it over as it stands"
+            )
         return Decision(node.path, "build", "drifted", detail)
     return None
+
+
+def _may_be_adopted(node: Node, observations: Observations) -> bool:
+    """Tell whether there is a table where a node makes one."""
+    seen = (observations.relations or {}).get(node.relation.key)
+    return node.materialized != "view" and seen is not None and seen.kind == "table"
 
 
 def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: bool) -> Decision:
@@ -235,6 +249,8 @@ def _with_mode(decision: Decision, node: Node) -> Decision:
 
 def _mode(decision: Decision, node: Node) -> BuildMode:
     """Return how a build for this reason goes: a batch for an incremental model, unless it begins anew."""
+    if decision.reason == "adopted":
+        return "adopt"
     if not isinstance(node, Model) or node.materialized != "incremental":
         return "full"
     set_aside = _OF_THE_QUERY if node.config.incremental.on_query_change == "forward_only" else frozenset()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leapsql_core.models import CodeVersion, Column, ObservedRelation
+from leapsql_core.protocols import Marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Observations:
     cannot be told, and ``unreadable`` says why. ``unread`` says why the warehouse was not looked at. ``settings`` are
     those of the target that can change an answer and are not as usual. ``files`` hold the versions of what the patterns
     in queries name, ``macros`` those of the macros that the database defines, by name; ``None`` if it cannot be told.
+    ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -27,6 +29,7 @@ class Observations:
     settings: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
     macros: Mapping[str, str | None] = field(default_factory=dict)
+    markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

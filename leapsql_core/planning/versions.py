@@ -104,7 +104,11 @@ class VersionBook:
             version = self._data_versions.get(trace.model_run_id, {}).get(column_set_key(columns))
             return fingerprint([IN_ORDER, version, trace.model_run_id]) if ordered and version else version
         view = self._view(name)
-        if view is None or moves_by_itself(view):
+        return None if view is None else self.view_version(view, columns, ordered=ordered, code=trace.code_version)
+
+    def view_version(self, view: Model, columns: ColumnSet, *, code: str, ordered: bool = False) -> str | None:
+        """Return the version of what a view of this code shows on `columns`, ``None`` if it cannot be told."""
+        if moves_by_itself(view):
             return None
         around = surroundings_version(view, self._observations, self._project.secrets)
         if around is None:
@@ -115,7 +119,7 @@ class VersionBook:
             if version is None:
                 return None
             below.append([read.table, column_set_key(read.columns), version])
-        return fingerprint(["view", trace.code_version, version_key(columns, ordered=ordered), below, *around])
+        return fingerprint(["view", code, version_key(columns, ordered=ordered), below, *around])
 
     def _view(self, name: str) -> Model | None:
         """Return the view that stands under `name`, if its query is the one that it was built from."""

@@ -3,7 +3,7 @@
 The only place that imports sqlglot; its trees never leave. Importing this package does not load it yet.
 """
 
-from leapsql_core.sql.calls import read_calls
+from leapsql_core.sql.calls import is_decided_by_its_row, read_calls
 from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
@@ -17,6 +17,7 @@ __all__ = [
     "DatabaseReading",
     "DatabaseTable",
     "KnownInput",
+    "is_decided_by_its_row",
     "lineage",
     "read_calls",
     "resolve",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
-from leapsql_core.sql.functions import BARE, FILE_READERS, NAME_READERS, VOLATILE
+from leapsql_core.sql.functions import BARE, FILE_READERS, NAME_READERS, VOLATILE, is_pure
 from leapsql_core.sql.tokens import RESERVED, Token, fold, lex, word_set
 
 #: Words of the grammar that a parenthesis may follow, beside the reserved ones; none is a function of DuckDB.
@@ -30,6 +30,8 @@ _CLAUSES: Final = word_set("from join select on where by having qualify limit of
 #: What DESCRIBE and SHOW show of the catalogue, where they name no table.
 _OF_CATALOGUE: Final = word_set("all databases schemas tables variables")
 _SET_OPERATIONS: Final = word_set("union except intersect")
+#: Words that other tables come with, and those that stand for what is not in the text.
+_ASKING: Final = word_set("from select table with values describe show summarize pivot unpivot")
 _LOOSE_CALL: Final = re.compile(r"(\w+)\W*\(")
 
 
@@ -46,6 +48,19 @@ class Calls(NamedTuple):
     functions: tuple[str, ...]
     volatile: tuple[str, ...]
     files: tuple[str, ...]
+
+
+def is_decided_by_its_row(expression: str) -> bool:
+    """Tell whether an expression over the columns of one row has one value for it, today and tomorrow.
+
+    So it is certain where every function is a pure built-in, and no other table is asked.
+
+    >>> is_decided_by_its_row("amount > abs(paid)"), is_decided_by_its_row("day < now()")
+    (True, False)
+    """
+    calls = read_calls(expression)
+    asks = any(token.word in _ASKING for token in lex(expression).tokens)
+    return not asks and not calls.volatile and not calls.files and all(map(is_pure, calls.functions))
 
 
 def find_calls(sql: str, *, aliases: Container[int] = ()) -> list[Call]:

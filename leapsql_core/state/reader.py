@@ -12,9 +12,18 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from leapsql_core.errors import StateError
-from leapsql_core.models import CodeVersion, ColumnSource, ModelRun, Run, Snapshot, StoredEnvironment, StoredModel
+from leapsql_core.models import (
+    CodeVersion,
+    ColumnSource,
+    KeptTestResult,
+    ModelRun,
+    Run,
+    Snapshot,
+    StoredEnvironment,
+    StoredModel,
+)
 from leapsql_core.protocols import StateReader
-from leapsql_core.state import environments, registry, runs, traces
+from leapsql_core.state import environments, registry, runs, test_results, traces
 from leapsql_core.state.connection import connect_read_only, explained, is_file, is_not_shareable
 from leapsql_core.state.migrations import in_memory, latest_version, read_version
 from leapsql_core.state.refusals import not_open
@@ -95,6 +104,10 @@ class SqliteReading(StateReader):
     def read_code_versions(self, content_hashes: Iterable[str]) -> dict[str, CodeVersion]:
         with self._reading() as connection:
             return traces.read_code_versions(connection, content_hashes)
+
+    def read_test_results(self, environment: str) -> dict[str, tuple[KeptTestResult, ...]]:
+        with self._reading() as connection:
+            return test_results.read_test_results(connection, environment)
 
 
 class SqliteStateReader(SqliteReading):

@@ -10,6 +10,9 @@ from leapsql_core.models import ModelRun, ModelRunStatus, Run, RunStatus
 from leapsql_core.names import did_you_mean
 from leapsql_core.protocols import Build, ModelFacts
 
+#: Reason and detail of a model run that a state has learned of from the warehouse.
+ADOPTED = ("adopted", "the warehouse has this build, and the state had lost it")
+
 #: Where a model run may go from each status; from one that is not named, nowhere.
 NEXT_STATUSES: dict[str, tuple[str, ...]] = {
     "pending": ("running", "success", "failed", "skipped"),
@@ -149,6 +152,19 @@ def check_build(build: Build, *, model_path: str, environment: str) -> None:
         if says != is_:
             cause = f"the trace of model run {trace.model_run_id!r} names the {what} {says!r}, but it is {is_!r}"
             raise StateError(cause, mend="Record what this model run has built.")
+
+
+def check_adoption(builds: Iterable[Build], *, environment: str, known: Collection[str]) -> None:
+    """Refuse builds of models that are not registered, of another environment, or that contradict themselves.
+
+    Raises:
+        StateError: one of them is so.
+    """
+    for build in builds:
+        path = build.trace.model_path
+        if path not in known:
+            raise unknown_path(path, known)
+        check_build(build, model_path=path, environment=environment)
 
 
 def check_parents(model_id: str, parent_ids: Iterable[str], known: Collection[str]) -> None:

@@ -151,6 +151,19 @@ _TRACES = (
     )
     """,
     """
+    CREATE TABLE test_results (
+      model_run_id TEXT NOT NULL REFERENCES traces (model_run_id) ON DELETE CASCADE,
+      test TEXT NOT NULL /* hash of what is tested */,
+      basis TEXT NOT NULL /* hash of the rows that were tested */,
+      label TEXT NOT NULL,
+      failures INTEGER NOT NULL,
+      columns TEXT NOT NULL /* JSON array */,
+      sample TEXT NOT NULL /* JSON array of arrays: rows under these columns */,
+      tested_at DATETIME NOT NULL,
+      PRIMARY KEY (model_run_id, test)
+    )
+    """,
+    """
     CREATE TABLE current_traces (
       environment TEXT NOT NULL REFERENCES environments (name) ON DELETE CASCADE,
       model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
@@ -192,6 +205,7 @@ _DELETIONS = (
     CREATE TRIGGER trace_takes_what_it_read AFTER DELETE ON traces BEGIN
       DELETE FROM trace_inputs WHERE model_run_id = OLD.model_run_id;
       DELETE FROM data_versions WHERE model_run_id = OLD.model_run_id;
+      DELETE FROM test_results WHERE model_run_id = OLD.model_run_id;
     END
     """,
     """

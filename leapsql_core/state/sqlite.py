@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from leapsql_core.models import (
     ColumnSource,
+    KeptTestResult,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
@@ -24,7 +25,7 @@ from leapsql_core.models import (
     StoredModel,
 )
 from leapsql_core.protocols import Build, ModelFacts, NewModelRun, StateStore
-from leapsql_core.state import environments, registry, runs, traces
+from leapsql_core.state import adoption, environments, registry, runs, traces
 from leapsql_core.state.connection import (
     MEMORY,
     WAIT_SECONDS,
@@ -208,9 +209,17 @@ class SqliteStateStore(SqliteReading, StateStore):
         with self._writing() as connection:
             traces.record_data_versions(connection, model_run_id, data_versions)
 
-    def record_tests(self, model_run_id: str, tests_hash: str) -> None:
+    def record_tests(self, model_run_id: str, tests_hash: str, results: Sequence[KeptTestResult] = ()) -> None:
         with self._writing() as connection:
-            traces.record_tests(connection, model_run_id, tests_hash)
+            traces.record_tests(connection, model_run_id, tests_hash, results)
+
+    def adopt_builds(self, environment: str, builds: Sequence[Build]) -> None:
+        with self._writing() as connection:
+            adoption.adopt_builds(connection, environment, builds, now=self._clock(), new_id=self._new_id)
+
+    def forget_traces(self, environment: str, paths: Iterable[str]) -> None:
+        with self._writing() as connection:
+            adoption.forget_traces(connection, environment, paths)
 
     # ------------------------------------------------------------------------------------------------- environments
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from leapsql_core.models import CodeVersion, Failure, Snapshot, Trace, TraceInput
+from leapsql_core.models import CodeVersion, Failure, KeptTestResult, Snapshot, Trace, TraceInput
 from leapsql_core.protocols import Build
 from leapsql_core.state.notation import (
     read_column_set,
@@ -21,6 +21,7 @@ from leapsql_core.state.notation import (
 from leapsql_core.state.refusals import check_build, check_transition, unknown_trace
 from leapsql_core.state.registry import get_model_by_id
 from leapsql_core.state.runs import get_model_run, get_run
+from leapsql_core.state.test_results import write_test_results
 
 # ------------------------------------------------------------------------------------------------------------- reading
 
@@ -143,18 +144,26 @@ def record_build(connection: sqlite3.Connection, build: Build, *, now: datetime)
         model_path=get_model_by_id(connection, model_run.model_id).path,
         environment=get_run(connection, model_run.run_id).environment,
     )
-    _end_as_success(connection, build, now=now)
-    _write_trace(connection, build.trace, model_id=model_run.model_id)
-    _write_data_versions(connection, model_run.id, build.data_versions)
+    end_as_success(connection, build, now=now)
+    write_build(connection, build, model_id=model_run.model_id)
+
+
+def write_build(connection: sqlite3.Connection, build: Build, *, model_id: str) -> None:
+    """Make the trace of a build the current one, with its texts, versions and test results."""
+    _write_trace(connection, build.trace, model_id=model_id)
+    _write_data_versions(connection, build.trace.model_run_id, build.data_versions)
     _write_code(connection, build)
+    write_test_results(connection, build.trace.model_run_id, build.tests)
 
 
-def _end_as_success(connection: sqlite3.Connection, build: Build, *, now: datetime) -> None:
+def end_as_success(connection: sqlite3.Connection, build: Build, *, now: datetime) -> None:
+    """End the model run of a build, whatever it was taken for."""
     connection.execute(
         """
         UPDATE model_runs SET
           status = 'success',
           completed_at = :now,
+          error = NULL,
           rows_affected = coalesce(:rows_affected, rows_affected),
           execution_ms = coalesce(:execution_ms, execution_ms),
           render_ms = :render_ms,
@@ -215,6 +224,11 @@ def _write_trace(connection: sqlite3.Connection, trace: Trace, *, model_id: str)
             for position, read in enumerate(trace.inputs)
         ],
     )
+    make_current(connection, trace, model_id=model_id)
+
+
+def make_current(connection: sqlite3.Connection, trace: Trace, *, model_id: str) -> None:
+    """Make a trace that is kept the current one of its model and environment."""
     connection.execute(
         "INSERT INTO current_traces (environment, model_id, model_run_id) VALUES (?, ?, ?)"
         " ON CONFLICT (environment, model_id) DO UPDATE SET model_run_id = excluded.model_run_id",
@@ -253,10 +267,13 @@ def record_data_versions(connection: sqlite3.Connection, model_run_id: str, data
     _write_data_versions(connection, model_run_id, data_versions)
 
 
-def record_tests(connection: sqlite3.Connection, model_run_id: str, tests_hash: str) -> None:
-    """Note in a trace which tests have passed on its relation since; `StateError` if there is no such trace."""
+def record_tests(
+    connection: sqlite3.Connection, model_run_id: str, tests_hash: str, results: Sequence[KeptTestResult]
+) -> None:
+    """Note in a trace which tests have passed on its relation since, and their results; `StateError` without one."""
     _check_trace(connection, model_run_id)
     connection.execute("UPDATE traces SET tests_hash = ? WHERE model_run_id = ?", (tests_hash, model_run_id))
+    write_test_results(connection, model_run_id, results)
 
 
 def _check_trace(connection: sqlite3.Connection, model_run_id: str) -> None:

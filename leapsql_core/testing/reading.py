@@ -12,6 +12,7 @@ from leapsql_core.models import (
     CodeVersion,
     ColumnSource,
     Failure,
+    KeptTestResult,
     ModelRun,
     Run,
     Snapshot,
@@ -130,3 +131,12 @@ class InMemoryReading(StateReader):
         return {
             hash_: copy.deepcopy(code) for hash_, code in sorted(self._tables.code_versions.items()) if hash_ in wanted
         }
+
+    def read_test_results(self, environment: str) -> dict[str, tuple[KeptTestResult, ...]]:
+        tables = self._tables
+        found = {
+            tables.traces[id_].model_path: tables.test_results[id_]
+            for (name, _), id_ in tables.current.items()
+            if name == environment and tables.test_results.get(id_)
+        }
+        return dict(sorted(found.items()))

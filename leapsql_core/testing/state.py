@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from leapsql_core.models import (
-    CodeVersion,
     ColumnSource,
+    KeptTestResult,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
@@ -23,7 +22,7 @@ from leapsql_core.models import (
 )
 from leapsql_core.protocols import Build, ModelFacts, NewModelRun, StateStore
 from leapsql_core.state import refusals
-from leapsql_core.state.notation import in_utc, printable, write_config
+from leapsql_core.state.notation import in_utc, printable
 from leapsql_core.testing.reading import InMemoryReading
 from leapsql_core.testing.tables import Tables
 
@@ -195,41 +194,60 @@ class InMemoryStateStore(InMemoryReading, StateStore):
     # ------------------------------------------------------------------------------------------------------- traces
 
     def record_build(self, build: Build) -> None:
-        tables, trace, code = self._tables, build.trace, build.code
-        before = self._get_model_run(trace.model_run_id)
+        tables = self._tables
+        before = self._get_model_run(build.trace.model_run_id)
         refusals.check_transition(before, "success")
         environment = tables.runs[before.run_id].environment
         refusals.check_build(build, model_path=tables.models[before.model_id].path, environment=environment)
-        config = json.loads(write_config(code.content_hash, code.config))
-        trace = replace(trace, built_at=in_utc(trace.built_at))
-        tables.model_runs[before.id] = replace(
-            before,
-            status="success",
-            completed_at=self._now(),
-            rows_affected=before.rows_affected if build.rows_affected is None else build.rows_affected,
-            execution_ms=before.execution_ms if build.execution_ms is None else build.execution_ms,
-            render_ms=build.render_ms,
-            content_hash=trace.content_hash,
-            data_version=trace.data_version,
+        tables.keep_build(build, now=self._now())
+
+    def adopt_builds(self, environment: str, builds: Sequence[Build]) -> None:
+        tables, now = self._tables, self._now()
+        refusals.check_adoption(builds, environment=environment, known=tables.model_ids)
+        tables.environments.setdefault(environment, StoredEnvironment(environment, None, now, now))
+        lost = sorted(
+            (build.trace for build in builds if build.trace.model_run_id not in tables.model_runs),
+            key=lambda trace: trace.built_at,
         )
-        tables.traces[before.id] = trace
-        tables.data_versions[before.id] = dict(build.data_versions)
-        replaced = tables.current.get((environment, before.model_id), before.id)
-        tables.current[environment, before.model_id] = before.id
-        tables.drop_loose_traces([replaced])
-        kept = CodeVersion(code.content_hash, code.rendered_sql, code.rendered_incremental_sql, config)
-        tables.code_versions.setdefault(code.content_hash, kept)
-        for hash_, text in build.texts.items():
-            tables.texts.setdefault(hash_, text)
+        if lost:
+            first, last = in_utc(lost[0].built_at), in_utc(lost[-1].built_at)
+            run = Run(self._new_id(), environment, "completed", started_at=first, completed_at=last)
+            tables.runs[run.id] = run
+        for trace in lost:
+            self._recorded += 1
+            tables.sequence[trace.model_run_id] = self._recorded
+            began = in_utc(trace.built_at)
+            reason, detail = refusals.ADOPTED
+            tables.model_runs[trace.model_run_id] = ModelRun(
+                id=trace.model_run_id,
+                run_id=run.id,
+                model_id=tables.model_ids[trace.model_path],
+                status="running",
+                started_at=began,
+                reason=reason,
+                detail=detail,
+            )
+        ids = {trace.model_run_id for trace in lost}
+        for build in builds:
+            adopted = build.trace.model_run_id in ids
+            tables.keep_build(build, now=in_utc(build.trace.built_at) if adopted else now)
+
+    def forget_traces(self, environment: str, paths: Iterable[str]) -> None:
+        tables = self._tables
+        for path in paths:
+            model_run_id = tables.current.pop((environment, tables.model_ids.get(path, "")), None)
+            if model_run_id is not None:
+                tables.drop_loose_traces([model_run_id])
 
     def record_data_versions(self, model_run_id: str, data_versions: Mapping[str, str]) -> None:
         self._check_trace(model_run_id)
         self._tables.data_versions[model_run_id].update(data_versions)
 
-    def record_tests(self, model_run_id: str, tests_hash: str) -> None:
+    def record_tests(self, model_run_id: str, tests_hash: str, results: Sequence[KeptTestResult] = ()) -> None:
         self._check_trace(model_run_id)
         traces = self._tables.traces
         traces[model_run_id] = replace(traces[model_run_id], tests_hash=tests_hash)
+        self._tables.keep_tests(model_run_id, results)
 
     def _check_trace(self, model_run_id: str) -> None:
         if model_run_id not in self._tables.traces:

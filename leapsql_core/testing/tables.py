@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import uuid4
 
-from leapsql_core.models import CodeVersion, ColumnSource, ModelRun, Run, StoredEnvironment, StoredModel, Trace
+from leapsql_core.models import (
+    CodeVersion,
+    ColumnSource,
+    KeptTestResult,
+    ModelRun,
+    Run,
+    StoredEnvironment,
+    StoredModel,
+    Trace,
+)
+from leapsql_core.protocols import Build
+from leapsql_core.state.notation import in_utc, write_config
 
 
 @dataclass(slots=True)
@@ -15,7 +28,8 @@ class Tables:
 
     ``sequence`` numbers model runs, by id, and goes on where model runs were deleted. ``current`` names, by environment
     and model id, the model run whose trace is the current one. Keys of the rest: model paths for ``model_ids`` and
-    ``lineage``, model run ids for ``traces`` and ``data_versions``, hashes for ``texts`` and ``code_versions``.
+    ``lineage``, model run ids for ``traces``, ``data_versions`` and ``test_results``, hashes for
+    ``texts`` and ``code_versions``.
     """
 
     history: str = field(default_factory=lambda: uuid4().hex)
@@ -30,8 +44,44 @@ class Tables:
     traces: dict[str, Trace] = field(default_factory=dict)
     current: dict[tuple[str, str], str] = field(default_factory=dict)
     data_versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    test_results: dict[str, tuple[KeptTestResult, ...]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     code_versions: dict[str, CodeVersion] = field(default_factory=dict)
+
+    def keep_build(self, build: Build, *, now: datetime) -> None:
+        """End the model run of a build as a success and make its trace the current one, with all that it holds."""
+        trace, code = replace(build.trace, built_at=in_utc(build.trace.built_at)), build.code
+        config = json.loads(write_config(code.content_hash, code.config))
+        before = self.model_runs[trace.model_run_id]
+        self.model_runs[before.id] = replace(
+            before,
+            status="success",
+            completed_at=now,
+            error=None,
+            rows_affected=before.rows_affected if build.rows_affected is None else build.rows_affected,
+            execution_ms=before.execution_ms if build.execution_ms is None else build.execution_ms,
+            render_ms=build.render_ms,
+            content_hash=trace.content_hash,
+            data_version=trace.data_version,
+        )
+        if before.id not in self.traces:
+            self.traces[before.id] = trace
+            self.data_versions[before.id] = dict(build.data_versions)
+            self.keep_tests(before.id, build.tests)
+        replaced = self.current.get((trace.environment, before.model_id), before.id)
+        self.current[trace.environment, before.model_id] = before.id
+        self.drop_loose_traces([replaced])
+        kept = CodeVersion(code.content_hash, code.rendered_sql, code.rendered_incremental_sql, config)
+        self.code_versions.setdefault(code.content_hash, kept)
+        for hash_, text in build.texts.items():
+            self.texts.setdefault(hash_, text)
+
+    def keep_tests(self, model_run_id: str, results: Iterable[KeptTestResult]) -> None:
+        """Keep these results of a trace, in the place of all that were kept of it."""
+        by_test: dict[str, KeptTestResult] = {}
+        for result in results:
+            by_test.setdefault(result.test, replace(result, tested_at=in_utc(result.tested_at)))
+        self.test_results[model_run_id] = tuple(sorted(by_test.values(), key=lambda kept: (kept.label, kept.test)))
 
     def forget_run(self, run_id: str) -> None:
         """Delete a run with its model runs, and those of their traces that are not current."""
@@ -48,4 +98,4 @@ class Tables:
             if trace is None or model_run_id in self.model_runs:
                 continue
             if self.current.get((trace.environment, self.model_ids[trace.model_path])) != model_run_id:
-                del self.traces[model_run_id], self.data_versions[model_run_id]
+                del self.traces[model_run_id], self.data_versions[model_run_id], self.test_results[model_run_id]

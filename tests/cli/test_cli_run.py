@@ -74,7 +74,7 @@ def test_json_stands_alone_on_standard_output(built: Shop) -> None:
     answer = built.leapsql("run", "--output", "json")
     assert answer.facts["status"] == "completed"
     assert "Warning: leapsql.yaml" in answer.err
-    assert "Warning: built before, but no longer in the project: marts.totals" in answer.err
+    assert "Warning: in the warehouse, but no model makes it any more: marts.totals" in answer.err
 
 
 # ---------------------------------------------------------------------------------------------------------- decisions

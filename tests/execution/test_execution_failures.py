@@ -230,7 +230,8 @@ def test_a_relation_that_leapsql_did_not_make_is_refused(make_lab: Make) -> None
     lab.meddle("create table main.m as select 'precious' as x")
     outcome = lab.run()
     assert outcome["m"].error == (
-        "models/m.sql: main.m exists and LeapSQL did not make it: drop it, rename the model, or use --full-refresh"
+        "models/m.sql: main.m exists and LeapSQL did not make it: drop it or rename the model;"
+        " --full-refresh replaces it, `leapsql state adopt m` takes it over as it stands"
     )
     assert lab.rows("from main.m") == [("precious",)]
     assert lab.run(full_refresh=True).built == {"m"}
@@ -258,23 +259,6 @@ def test_a_table_made_by_hand_in_the_place_of_a_forgotten_one_is_refused(make_la
     lab.state.init_schema()
     assert "LeapSQL did not make it" in (lab.run()["m"].error or "")
     assert lab.rows("from main.m") == [("precious",)]
-
-
-def test_a_lost_state_builds_again_what_it_marked(make_lab: Make) -> None:
-    """Marker and comment agree, so the relations are LeapSQL's own; a table that gathered rows is not given up."""
-    lab = make_lab(
-        {"models/m.sql": "select 1 as x", "models/i.sql": "/*---\nmaterialized: incremental\n---*/\nselect 1 as k"}
-    )
-    lab.run()
-    lab.state = InMemoryStateStore()
-    lab.state.open()
-    lab.state.init_schema()
-    outcome = lab.run()
-    assert outcome.built == {"m"}
-    assert outcome["i"].error == (
-        "models/i.sql: main.i exists, but the state does not know it: --full-refresh makes it anew"
-    )
-    assert lab.run("i", full_refresh=True).built == {"i"}
 
 
 def test_a_relation_of_another_environment_is_refused(make_lab: Make) -> None:

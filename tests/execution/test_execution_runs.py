@@ -12,6 +12,7 @@ from projects import Lab, Outcome
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, ModelStarted, RunFinished, RunStarted
 from leapsql_core.models import Column
+from leapsql_core.planning import Orphan
 
 Make = Callable[..., Lab]
 
@@ -125,7 +126,7 @@ def test_a_deleted_model_leaves_its_relation_alone(built: Lab) -> None:
     """It is an orphan: told by the plan, dropped by nobody."""
     built.edit({"models/names.sql": None})
     outcome = built.run()
-    assert outcome.plan.orphans == ("names",)
+    assert outcome.plan.orphans == (Orphan("names", "main.names"),)
     assert outcome.built == set()
     assert built.rows("select count(*) from main.names") == [(2,)]
 

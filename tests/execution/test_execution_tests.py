@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from projects import Lab
+from projects import Lab, Outcome
 
 Make = Callable[..., Lab]
 
@@ -104,3 +104,137 @@ def test_what_a_test_looks_up_may_be_a_source(make_lab: Make) -> None:
     assert lab.run()["orders"].reason == "test_input_changed"
     lab.sql("delete from raw.customers where id = 1")
     assert lab.run().failed == {"orders"}
+
+
+# ------------------------------------------------------------------------------------------------- results that stand
+
+SUMS = {
+    "models/sums.sql": (
+        "/*---\ntests:\n  - unique: k\n  - accepted_values: {column: k, values: [a], severity: warn}\n"
+        "  - expression: n > 0\n---*/\nselect k, sum(n) as n from raw.items group by k"
+    )
+}
+ITEMS = (
+    "create schema raw",
+    "create table raw.items as select * from (values ('a', 1), ('a', 2), ('b', 3)) as v(k, n)",
+)
+
+
+@pytest.fixture
+def sums(make_lab: Make) -> Lab:
+    """Make sums of items: one test of them warns, the others pass."""
+    lab = make_lab(SUMS)
+    lab.sql(*ITEMS)
+    assert lab.run().status == "completed"
+    return lab
+
+
+def stand(outcome: Outcome, path: str) -> dict[str, bool]:
+    """Return for each test of a model whether its result stands from an earlier run."""
+    return {result.test.kind: result.stands_since is not None for result in outcome[path].tests}
+
+
+def test_results_stand_where_a_build_comes_out_the_same(sums: Lab) -> None:
+    """Other items, the same sums: no test is run again, and each says since when its result stands, the warning too."""
+    first = sums.state.read_test_results("dev")["sums"]
+    sums.sql("update raw.items set n = if(n = 1, 0, 3) where k = 'a'")
+    outcome = sums.run()
+    assert outcome.built == {"sums"}
+    assert stand(outcome, "sums") == {"unique": True, "accepted_values": True, "expression": True}
+    [warning] = [result for result in outcome["sums"].tests if not result.passed]
+    [kept] = [result for result in first if result.failures]
+    assert (warning.failures, warning.sample, warning.stands_since) == (1, kept.sample, kept.tested_at)
+    assert sums.state.read_test_results("dev")["sums"] == first
+
+
+def test_results_do_not_stand_for_other_rows(sums: Lab) -> None:
+    """One cell is enough, and what was true of the old rows is found out again for the new."""
+    sums.sql("update raw.items set n = -3 where k = 'b'")
+    outcome = sums.run()
+    assert outcome.failed == {"sums"}
+    assert "expression(n > 0) failed" in (outcome["sums"].error or "")
+    sums.sql("update raw.items set n = 4 where k = 'b'")
+    outcome = sums.run()
+    assert stand(outcome, "sums") == {"unique": False, "accepted_values": False, "expression": False}
+
+
+def test_only_tests_that_changed_are_run(sums: Lab) -> None:
+    """The others stand; so does one whose severity alone is another, and it counts by its new one."""
+    sums.replace("models/sums.sql", "n > 0", "n > 1")
+    outcome = sums.run()
+    assert outcome["sums"].reason == "tests_changed"
+    assert stand(outcome, "sums") == {"unique": True, "accepted_values": True, "expression": False}
+    sums.replace("models/sums.sql", "severity: warn", "severity: error")
+    outcome = sums.run()
+    assert outcome.failed == {"sums"}
+    assert stand(outcome, "sums")["accepted_values"]
+    assert "and nothing changed" in (outcome["sums"].error or "")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "n > 0 and current_date > date '2000-01-01'",
+        "n > (select min(n) - 1 from raw.items)",
+        "n > at_least(0)",
+        "n > 0 or no_such_setting()",
+    ],
+)
+def test_what_more_than_the_row_decides_is_tested_after_every_build(make_lab: Make, condition: str) -> None:
+    """The clock, another table, a macro of the database, a function that nobody knows."""
+    lab = make_lab({"models/sums.sql": SUMS["models/sums.sql"].replace("n > 0", condition)})
+    lab.sql(*ITEMS, "create macro at_least(x) as x", "create macro no_such_setting() as false")
+    lab.run()
+    outcome = lab.run(force=True)
+    assert stand(outcome, "sums") == {"unique": True, "accepted_values": True, "expression": False}
+
+
+def test_results_of_lookups_stand_while_what_they_look_up_does(lab: Lab) -> None:
+    """A build of the same rows leaves it at that; another customer does not."""
+    outcome = lab.run("orders", force=True)
+    assert stand(outcome, "orders") == {"relationships": True}
+    lab.sql("insert into raw.customers values (3, 'eve')")
+    assert stand(lab.run(force=True), "orders") == {"relationships": False}
+
+
+def test_results_of_a_view_stand_for_the_rows_that_it_shows(make_lab: Make) -> None:
+    """Made again in another layout it shows the same; where what is below it changed it does not."""
+    people = "/*---\nmaterialized: view\ntests: [{unique: id}]\n---*/\nselect id from raw.customers"
+    lab = make_lab({"models/people.sql": people})
+    lab.sql(*RAW)
+    lab.run()
+    assert stand(lab.run(force=True), "people") == {"unique": True}
+    lab.sql("insert into raw.customers values (3, 'eve')")
+    assert stand(lab.run(), "people") == {"unique": False}
+
+
+def test_results_do_not_stand_where_rows_cannot_be_compared(make_lab: Make) -> None:
+    """A column of a type without a version: every build is tested."""
+    lab = make_lab({"models/m.sql": "/*---\ntests: [unique: a]\n---*/\nselect 1 as a, union_value(x := 1) as u"})
+    lab.run()
+    assert stand(lab.run(force=True), "m") == {"unique": False}
+
+
+def test_results_do_not_stand_under_other_settings(make_lab: Make) -> None:
+    """A condition may come out otherwise for the same row."""
+    yaml = "target: {type: duckdb, database: ':memory:', settings: {integer_division: %s}}\n"
+    model = "/*---\ntests: [expression: n / 2 > 0]\n---*/\nselect 1 as n"
+    lab = make_lab({"leapsql.yaml": yaml % "false", "models/m.sql": model})
+    lab.run()
+    assert stand(lab.run(force=True), "m") == {"expression": True}
+    lab.edit({"leapsql.yaml": yaml % "true"})
+    lab.warehouse._settings["integer_division"] = True
+    lab.warehouse._idle.clear()
+    assert lab.run().failed == {"m"}
+
+
+def test_secrets_are_kept_in_no_result(make_lab: Make) -> None:
+    """Neither in what failed a test nor in the test itself."""
+    yaml = "target: {type: duckdb, database: ':memory:'}\nvars: {word: '${WORD}'}\nsecrets: [WORD]\n"
+    tests = "tests:\n  - accepted_values: {column: w, values: [x], severity: warn}\n"
+    model = f"/*---\n{tests}---*/\nselect '{{{{ var('word') }}}}' as w"
+    lab = make_lab({"leapsql.yaml": yaml, "models/m.sql": model}, environ={"WORD": "swordfish"})
+    assert lab.run().status == "completed"
+    [kept] = lab.state.read_test_results("dev")["m"]
+    assert kept.failures == 1
+    assert "swordfish" not in repr(kept)

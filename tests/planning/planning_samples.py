@@ -11,7 +11,7 @@ from projects import compile_project
 
 from leapsql_core.execution import Look
 from leapsql_core.execution.building import Built
-from leapsql_core.execution.ledger import Ledger
+from leapsql_core.execution.ledger import Ledger, record_of
 from leapsql_core.models import (
     CodeVersion,
     Column,
@@ -103,17 +103,16 @@ class World:
         ledger = Ledger(project, self.snapshot, look, rewritten=())
         sets = column_sets_read(project)[path]
         run = f"run of {path}" if before is None else before.model_run_id + "'"
-        record = ledger.note_build(
+        draft = ledger.draft(
             node,
-            Built(
-                1, 1, columns_made(node), tuple(self._version(before, path, one, changed) for one in sets), (), "", 1, 1
-            ),
             model_run_id=run,
             code_version=node.content_hash if before is None else before.code_version,
             inputs=ledger.inputs_of(node),
-            column_sets=sets,
             began=NOON,
         )
+        versions = tuple(self._version(before, path, one, changed) for one in sets)
+        built = Built(1, 1, columns_made(node), versions, (), (), "", 1, 1)
+        record = record_of(draft, built, node=node, project=project, inputs=draft.inputs, column_sets=sets, tests=())
         self.traces[path] = record.trace
         self.data_versions[run] = dict(record.data_versions)
         self.texts.update(record.texts)

@@ -7,6 +7,7 @@ from planning_samples import World, incremental, model, relation
 
 from leapsql_core.errors import SelectionError
 from leapsql_core.models import Decision, Failure, ObservedRelation
+from leapsql_core.planning import Orphan
 
 TWO = {"models/a.sql": "select 1 as x, 2 as y", "models/b.sql": "select x from a"}
 
@@ -398,9 +399,10 @@ def test_layout_is_a_check_without_a_look_and_comes_to_a_skip() -> None:
 
 def test_models_that_are_gone_leave_orphans() -> None:
     """Deleted and disabled ones alike, sorted; they are no reason for anything else."""
-    world = World({**TWO, "models/z.sql": "select 1 as q", "models/y.sql": "select 1 as q"})
+    world = World({**TWO, "models/z.sql": "select 1 as q", "models/y.sql": "select 1 as q"}, looks=False)
     world.edit({"models/z.sql": None, "models/y.sql": model("select 1 as q", enabled="false")})
-    assert world.plan().orphans == ("y", "z")
+    assert world.plan().orphans == (Orphan("y", "main.y"), Orphan("z", "main.z"))
+    world.looks = True
     assert set(world.actions().values()) == {"skip"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from leapsql_core.models import CodeVersion, Column, ColumnSource, ModelRegistration, Trace, TraceInput
+from leapsql_core.models import CodeVersion, Column, ColumnSource, KeptTestResult, ModelRegistration, Trace, TraceInput
 from leapsql_core.protocols import Build, ModelFacts, StateReader
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -58,6 +58,7 @@ def build(
     rows_affected: int | None = 3,
     execution_ms: int | None = 40,
     render_ms: int | None = 5,
+    tests: tuple[KeptTestResult, ...] = (),
     **changes: Any,
 ) -> Build:
     trace: dict[str, Any] = {
@@ -87,10 +88,22 @@ def build(
         code=CodeVersion(content_hash, f"select {content_hash!r}", None, {} if config is None else config),
         texts={"query 1": "select 1"} if texts is None else texts,
         data_versions={"*": "data 1"} if data_versions is None else data_versions,
+        tests=tests,
         rows_affected=rows_affected,
         execution_ms=execution_ms,
         render_ms=render_ms,
     )
+
+
+def kept(test: str = "test 1", **changes: Any) -> KeptTestResult:
+    values: dict[str, Any] = {
+        "basis": "basis 1",
+        "label": f"label of {test}",
+        "failures": 0,
+        "columns": (),
+        "sample": (),
+    }
+    return KeptTestResult(test=test, **{**values, "tested_at": NOON, **changes})
 
 
 def record_new_build(store: Any, path: str = "staging.orders", *, environment: str = "dev", **changes: Any) -> str:
@@ -138,6 +151,7 @@ def contents(store: StateReader, *, hashes: tuple[str, ...] = ("query 1",)) -> d
         },
         "environments": environments,
         "snapshots": {environment.name: store.read_snapshot(environment.name) for environment in environments},
+        "test results": {environment.name: store.read_test_results(environment.name) for environment in environments},
         "texts": store.read_texts(hashes),
         "code versions": store.read_code_versions(["content 1", "content 2", "content 3"]),
     }

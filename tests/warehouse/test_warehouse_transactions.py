@@ -19,7 +19,7 @@ def build(warehouse: DuckDBWarehouse, query: str, *, relation: Relation = T, run
     seen = warehouse.relations().get(relation.key)
     with warehouse.transaction() as transaction:
         rows = transaction.replace_table(relation, query, existing=None if seen is None else seen.kind)
-        transaction.mark(marker(relation, run), kind="table")
+        transaction.mark(marker(relation, run), kind="table", record="{}")
     return rows
 
 
@@ -27,7 +27,7 @@ def build_view(warehouse: DuckDBWarehouse, query: str, *, relation: Relation = T
     seen = warehouse.relations().get(relation.key)
     with warehouse.transaction() as transaction:
         transaction.replace_view(relation, query, existing=None if seen is None else seen.kind)
-        transaction.mark(marker(relation, run), kind="view")
+        transaction.mark(marker(relation, run), kind="view", record="{}")
 
 
 def test_a_table_is_replaced_whole_and_counted(warehouse: DuckDBWarehouse, sql: Sql) -> None:
@@ -86,7 +86,7 @@ def test_an_exception_rolls_everything_back(warehouse: DuckDBWarehouse, sql: Sql
     def build_and_stop() -> None:
         with warehouse.transaction() as transaction:
             transaction.replace_table(T, "SELECT 2 AS a", existing="table")
-            transaction.mark(marker(model_run_id="run 2"), kind="table")
+            transaction.mark(marker(model_run_id="run 2"), kind="table", record="{}")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -101,7 +101,7 @@ def test_nothing_shows_before_the_commit(warehouse: DuckDBWarehouse, sql: Sql) -
     build(warehouse, "SELECT 1 AS a")
     with warehouse.transaction() as transaction:
         transaction.replace_table(T, "SELECT 2 AS a", existing="table")
-        transaction.mark(marker(model_run_id="run 2"), kind="table")
+        transaction.mark(marker(model_run_id="run 2"), kind="table", record="{}")
         assert sql("FROM main.t") == [(1,)]
         assert warehouse.relations()[T.key].comment == "run 1"
     assert sql("FROM main.t") == [(2,)]
@@ -144,7 +144,7 @@ def test_a_marker_belongs_to_a_relation_in_whatever_case(warehouse: DuckDBWareho
     """A model renamed by case alone has one marker, not two."""
     build(warehouse, "SELECT 1 AS a", relation=Relation("main", "Orders"))
     build(warehouse, "SELECT 1 AS a", relation=Relation("main", "orders"), run="run 2")
-    assert sql.one("SELECT count(*) FROM _leapsql.relations") == 1
+    assert sql.one("SELECT count(*) FROM _leapsql.markers") == 1
     assert warehouse.markers()["main", "orders"].model_run_id == "run 2"
 
 
@@ -161,7 +161,7 @@ def test_relations_are_those_of_the_database_alone(warehouse: DuckDBWarehouse, s
     sql("ATTACH ':memory:' AS other")
     sql("CREATE TABLE other.main.elsewhere AS SELECT 1 AS a")
     build(warehouse, "SELECT 1 AS a")
-    assert set(warehouse.relations()) == {("main", "t"), ("_leapsql", "relations")}
+    assert set(warehouse.relations()) == {("main", "t"), ("_leapsql", "markers")}
 
 
 def test_schemas_are_made_where_they_are_missing(warehouse: DuckDBWarehouse, sql: Sql) -> None:
@@ -326,7 +326,7 @@ def test_many_builds_side_by_side_lose_nothing(tmp_path: Path, open_warehouse: A
     for key in made:
         assert relations[key].comment == markers[key].model_run_id
         assert markers[key].model_run_id.endswith(" 1")
-    assert Sql(warehouse).one("SELECT count(*) FROM _leapsql.relations") == len(made)
+    assert Sql(warehouse).one("SELECT count(*) FROM _leapsql.markers") == len(made)
 
 
 def test_an_interruption_fails_what_runs_and_rolls_it_back(open_warehouse: Any) -> None:

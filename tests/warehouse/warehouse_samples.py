@@ -35,6 +35,8 @@ def marker(relation: Relation = T, model_run_id: str = "run 1", **changes: Any) 
         "environment": "dev",
         "content_hash": "content",
         "built_at": NOON,
+        "history": "history",
+        "previous": None,
     }
     return Marker(relation=relation, model_run_id=model_run_id, **{**values, **changes})
 

@@ -27,7 +27,7 @@ from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, ha
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MARKERS = Relation("_leapsql", "relations")
+MARKERS = Relation("_leapsql", "markers")
 _batch_numbers = itertools.count()
 _GLOB = re.compile(r"[*?\[]")
 
@@ -65,7 +65,7 @@ class DuckDBTransaction:
         """Drop a view where a table is wanted, or the reverse: DuckDB does not replace one by the other."""
         if existing is not None and existing != wanted:
             with refusals(f"the {existing} {relation} cannot be replaced by a {wanted}"):
-                self._cursor.execute(f"DROP {'VIEW' if existing == 'view' else 'TABLE'} {relation.sql}")
+                self._cursor.execute(f"DROP {_kind(existing)} {relation.sql}")
 
     def apply_batch(self, relation: Relation, query: str, *, unique_key: Sequence[str], how: IncrementalConfig) -> int:
         """Apply the rows of `query` to the table `relation`."""
@@ -150,18 +150,15 @@ class DuckDBTransaction:
             ).fetchone()
         return (0, None) if row is None else (row[0], row[1])
 
-    def mark(self, marker: Marker, *, kind: str) -> None:
-        """Write the marker of a relation and the relation's comment."""
+    def mark(self, marker: Marker, *, kind: str, record: str) -> None:
+        """Write the marker of a relation, with the `record` of its build, and the relation's comment."""
         relation = marker.relation
+        comment = marker.model_run_id.replace("'", "''")
         with refusals(f"{relation} cannot be marked"):
-            comment = marker.model_run_id.replace("'", "''")
-            self._cursor.execute(f"COMMENT ON {'VIEW' if kind == 'view' else 'TABLE'} {relation.sql} IS '{comment}'")
+            self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS '{comment}'")
+            self._forget_marker(relation)
             self._cursor.execute(
-                f"DELETE FROM {MARKERS.sql} WHERE lower(schema_name) = lower(?) AND lower(relation_name) = lower(?)",
-                [relation.schema, relation.name],
-            )
-            self._cursor.execute(
-                f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     relation.schema,
                     relation.name,
@@ -170,8 +167,33 @@ class DuckDBTransaction:
                     marker.model_run_id,
                     marker.content_hash,
                     marker.built_at,
+                    marker.history,
+                    marker.previous,
+                    record,
                 ],
             )
+
+    def disown(self, relation: Relation, *, kind: str) -> None:
+        """Take marker and comment away from a relation."""
+        with refusals(f"the marker of {relation} cannot be taken away"):
+            self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS NULL")
+            self._forget_marker(relation)
+
+    def drop(self, relation: Relation, *, kind: str) -> None:
+        """Drop a relation with its marker."""
+        with refusals(f"{relation} cannot be dropped"):
+            self._cursor.execute(f"DROP {_kind(kind)} {relation.sql}")
+            self._forget_marker(relation)
+
+    def _forget_marker(self, relation: Relation) -> None:
+        self._cursor.execute(
+            f"DELETE FROM {MARKERS.sql} WHERE lower(schema_name) = lower(?) AND lower(relation_name) = lower(?)",
+            [relation.schema, relation.name],
+        )
+
+
+def _kind(kind: str) -> str:
+    return "VIEW" if kind == "view" else "TABLE"
 
 
 def _count(row: tuple[int, ...] | None) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MARKER_COLUMNS = (
     "schema_name VARCHAR NOT NULL, relation_name VARCHAR NOT NULL, model_path VARCHAR NOT NULL,"
     " environment VARCHAR NOT NULL, model_run_id VARCHAR NOT NULL, content_hash VARCHAR NOT NULL,"
-    " built_at TIMESTAMP WITH TIME ZONE NOT NULL"
+    " built_at TIMESTAMP WITH TIME ZONE NOT NULL, history VARCHAR NOT NULL, previous VARCHAR, record VARCHAR NOT NULL"
 )
 
 
@@ -80,20 +80,28 @@ class DuckDBWarehouse:
 
     def markers(self) -> Mapping[tuple[str, str], Marker]:
         """Return every marker; none if the database has no room for them yet."""
+        # A moment as a number: to make an aware datetime, older versions of DuckDB ask for one more library.
+        rows = self._ask_markers("* EXCLUDE (record) REPLACE (epoch_us(built_at) AS built_at)", "true", [])
+        found = [
+            Marker(Relation(schema, name), path, environment, model_run_id, content_hash, _moment(microseconds), *rest)
+            for schema, name, path, environment, model_run_id, content_hash, microseconds, *rest in rows
+        ]
+        return {marker.relation.key: marker for marker in found}
+
+    def records(self, model_run_ids: Iterable[str]) -> Mapping[str, str]:
+        """Return what markers hold of whole builds, by model run."""
+        return dict(self._ask_markers("model_run_id, record", "list_contains(?, model_run_id)", [list(model_run_ids)]))
+
+    def _ask_markers(self, columns: str, condition: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor, refusals("the markers cannot be read"):
             known = cursor.execute(
                 "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database()"
                 " AND schema_name = ? AND table_name = ?",
                 [MARKERS.schema, MARKERS.name],
             ).fetchone()
-            # A moment as a number: to make an aware datetime, older versions of DuckDB ask for one more library.
-            query = f"SELECT * REPLACE (epoch_us(built_at) AS built_at) FROM {MARKERS.sql}"
-            rows = cursor.execute(query).fetchall() if known else []
-        found = [
-            Marker(Relation(schema, name), path, environment, model_run_id, content_hash, _moment(microseconds))
-            for schema, name, path, environment, model_run_id, content_hash, microseconds in rows
-        ]
-        return {marker.relation.key: marker for marker in found}
+            if not known:
+                return []
+            return cursor.execute(f"SELECT {columns} FROM {MARKERS.sql} WHERE {condition}", parameters).fetchall()
 
     def files(self, pattern: str) -> tuple[str, ...] | None:
         """Return the files that a name or pattern means, as DuckDB finds them; ``None`` if they are not local."""

@@ -1,0 +1,70 @@
+"""Where state and warehouse disagree: what one says of the other that is not so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Literal
+
+from leapsql_core.models import Node, Project, Snapshot
+from leapsql_core.planning.adoption import find_orphans
+from leapsql_core.planning.observations import Observations
+from leapsql_core.protocols import Build
+
+#: What can be found; `docs/state.md` says what each means.
+FindingKind = Literal["damaged", "unrecorded", "missing", "drifted", "edited", "orphan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as the state says, and what mends it; ``mended`` if that was done."""
+
+    kind: FindingKind
+    path: str | None
+    relation: str | None
+    detail: str
+    mend: str
+    mended: bool = False
+
+
+def stream_disagreements(
+    project: Project, snapshot: Snapshot, observations: Observations, lost: Sequence[Build]
+) -> Iterator[Finding]:
+    """Yield what a look at the warehouse shows to be other than the state of one environment says, parents first.
+
+    `snapshot` knows of the `lost` builds already, those that the warehouse has and the state does not.
+    """
+    unrecorded = {build.trace.model_path: build.trace for build in lost}
+    for path, node in project.nodes.items():
+        if path in unrecorded:
+            built = unrecorded[path].built_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            detail = f"the warehouse has a build of {built} that the state does not know"
+            mend = "The next run takes it over, as does --repair."
+            yield Finding("unrecorded", path, str(node.relation), detail, mend)
+        else:
+            yield from _compare(node, snapshot, observations)
+    for orphan in find_orphans(project, snapshot, observations):
+        detail = f"it was built for {orphan.path}, and no model makes it any more"
+        yield Finding("orphan", orphan.path, orphan.relation, detail, "--drop-orphans drops it.")
+
+
+def _compare(node: Node, snapshot: Snapshot, observations: Observations) -> Iterator[Finding]:
+    trace, relations = snapshot.traces.get(node.path), observations.relations or {}
+    if trace is None or trace.relation.casefold() != str(node.relation).casefold():
+        return
+    seen = relations.get(node.relation.key)
+    if seen is None:
+        mend = "The next run builds it."
+        yield Finding("missing", node.path, trace.relation, "it was built and is not in the warehouse", mend)
+    elif seen.comment != trace.model_run_id:
+        detail = "it is not the one that was built: it was replaced, restored or altered from outside"
+        yield Finding("drifted", node.path, trace.relation, detail, mend_of_drift(node))
+
+
+def mend_of_drift(node: Node) -> str:
+    """Return what becomes of a relation that is not the one that was built."""
+    adopting = f"`leapsql state adopt {node.path}` takes it over as it stands"
+    if node.materialized == "incremental":
+        return f"`leapsql run {node.path} --full-refresh` makes it anew, without the rows it gathered; {adopting}."
+    return f"The next run builds it; {adopting}." if node.materialized != "view" else "The next run makes it."

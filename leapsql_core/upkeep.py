@@ -1,0 +1,133 @@
+"""Keeping state and warehouse in agreement: what a user asks for between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from leapsql_core.execution import facts_of, lost_builds, see, stream_edited, with_builds
+from leapsql_core.models import Relation, Snapshot
+from leapsql_core.planning import Finding, Observations, stream_disagreements
+from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
+from leapsql_core.session import Session
+from leapsql_core.state import SqliteStateStore, find_damage, open_state_reader
+from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
+
+_MEND_OF_DAMAGE = "Move the file away or restore a copy: the next run reads back from the warehouse what it builds on."
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What is asked of a check: to look at the rows too, to mend what can be mended, to drop what no model makes."""
+
+    deep: bool = False
+    repair: bool = False
+    drop_orphans: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        return self.repair or self.drop_orphans
+
+
+def check_state(
+    session: Session,
+    checkup: Checkup,
+    *,
+    wait_seconds: float = 0.0,
+    on_wait: Callable[[str], None] | None = None,
+) -> tuple[Finding, ...]:
+    """Compare the state of the session's environment with its warehouse, and return what does not agree.
+
+    Without `repair` and `drop_orphans` nothing is written. A warehouse that another process holds is waited for.
+
+    Raises:
+        StateError: the state cannot be read or written.
+        WarehouseError: the warehouse cannot be looked at.
+    """
+    damage = find_damage(session.state_path) if session.state_path.exists() else []
+    if damage:
+        # What a damaged file says of the warehouse is worth nothing.
+        return tuple(Finding("damaged", None, None, said, _MEND_OF_DAMAGE) for said in damage)
+    if not warehouse_exists(session.project.target, root=session.root):
+        with closing(open_state_reader(session.state_path)) as reader:
+            snapshot = reader.read_snapshot(session.project.environment)
+        return tuple(stream_disagreements(session.project, snapshot, Observations(relations={}), ()))
+    warehouse = open_warehouse(
+        session.project.target,
+        root=session.root,
+        read_only=not checkup.writes,
+        wait_seconds=wait_seconds,
+        on_wait=on_wait,
+    )
+    with closing(warehouse):
+        if not checkup.writes:
+            with closing(open_state_reader(session.state_path)) as reader:
+                return _look(session, checkup, reader, warehouse).findings
+        store = SqliteStateStore(session.state_path)
+        store.open()
+        with closing(store):
+            store.init_schema()
+            warehouse.prepare(())
+            found = _look(session, checkup, store, warehouse)
+            return _mended(session, checkup, store, warehouse, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    findings: tuple[Finding, ...]
+    snapshot: Snapshot
+    observations: Observations
+    lost: tuple[Build, ...]
+
+
+def _look(session: Session, checkup: Checkup, state: StateReader, warehouse: Warehouse) -> _Found:
+    project = session.project
+    known = state.read_snapshot(project.environment)
+    sight = see(warehouse)
+    lost = lost_builds(project, warehouse, known, sight, history=state.read_history())
+    snapshot = with_builds(known, lost)
+    observations = Observations(relations=sight.relations, markers=sight.markers)
+    findings = list(stream_disagreements(project, snapshot, observations, lost))
+    if checkup.deep:
+        findings += stream_edited(project, warehouse, snapshot, observations)
+    return _Found(tuple(findings), snapshot, observations, lost)
+
+
+def _mended(
+    session: Session, checkup: Checkup, state: StateStore, warehouse: Warehouse, found: _Found
+) -> tuple[Finding, ...]:
+    """Do what was asked for, and return the findings with what was mended of them."""
+    if checkup.repair and found.lost:
+        state.register_models(facts_of(session.project))
+        state.adopt_builds(session.project.environment, found.lost)
+    mended: list[Finding] = []
+    for finding in found.findings:
+        if finding.kind == "unrecorded" and checkup.repair:
+            mended.append(replace(finding, mend="It was taken over.", mended=True))
+        elif finding.kind == "edited" and checkup.repair and finding.path is not None:
+            relation = session.project.nodes[finding.path].relation
+            with warehouse.transaction() as transaction:
+                transaction.disown(relation, kind=_kind(found, relation))
+            mended.append(replace(finding, mend="It counts as drifted now.", mended=True))
+        elif finding.kind == "orphan" and checkup.drop_orphans:
+            mended.append(_dropped(session, state, warehouse, found, finding))
+        else:
+            mended.append(finding)
+    return tuple(mended)
+
+
+def _dropped(session: Session, state: StateStore, warehouse: Warehouse, found: _Found, finding: Finding) -> Finding:
+    """Drop a relation that no model makes; the trace of a model that is gone goes with it."""
+    [marker] = [one for one in found.observations.markers.values() if str(one.relation) == finding.relation]
+    with warehouse.transaction() as transaction:
+        transaction.drop(marker.relation, kind=_kind(found, marker.relation))
+    trace = found.snapshot.traces.get(marker.model_path)
+    if trace is not None and trace.model_run_id == marker.model_run_id:
+        state.forget_traces(session.project.environment, [marker.model_path])
+    return replace(finding, mend="It was dropped.", mended=True)
+
+
+def _kind(found: _Found, relation: Relation) -> str:
+    return (found.observations.relations or {})[relation.key].kind
