@@ -299,6 +299,12 @@ def test_the_order_of_a_table_can_be_asked_for(warehouse: DuckDBWarehouse) -> No
     assert version_of(warehouse, up, ("a", IN_ORDER)) != version_of(warehouse, down, ("a", IN_ORDER))
 
 
+def test_the_order_of_rows_is_the_same_before_a_commit_and_after(warehouse: DuckDBWarehouse) -> None:
+    """DuckDB counts the rows of a table that is not committed yet from another number."""
+    before = version_of(warehouse, "SELECT n AS a FROM range(9) AS r(n)", ("a", IN_ORDER))
+    assert before == version(warehouse, ("a", IN_ORDER)) is not None
+
+
 def test_the_order_of_what_has_none_to_show_cannot_be_told(warehouse: DuckDBWarehouse, sql: Sql) -> None:
     """A view has no places of rows, nor has a table that calls a column so; their other versions are told as ever."""
     sql("CREATE TABLE main.t AS SELECT 1 AS a")

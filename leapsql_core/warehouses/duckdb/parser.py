@@ -88,7 +88,7 @@ class DuckDBParser:
                 if not file.read(_BLANK_UP_TO).lstrip(b"\xef\xbb\xbf").strip():
                     raise WarehouseError("the file is empty", mend="Give it a header line at least.")
             with duckdb.connect(":memory:", config=_SETTINGS) as connection:
-                statement = "DESCRIBE SELECT * FROM read_csv(?, sample_size = -1)"
+                statement = "DESCRIBE SELECT * FROM read_csv(?, sample_size = -1, hive_partitioning = false)"
                 rows = connection.execute(statement, [_GLOB.sub(r"[\g<0>]", path)]).fetchall()
         except (duckdb.Error, OSError) as exc:
             said = str(exc.strerror) if isinstance(exc, OSError) and exc.strerror else _first_line(exc)

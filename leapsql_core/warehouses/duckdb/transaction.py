@@ -39,11 +39,15 @@ class DuckDBTransaction:
         self._cursor = cursor
 
     def load_seed(self, relation: Relation, file: str, *, existing: str | None) -> int:
-        """Replace `relation` by the rows of a CSV file; types are sniffed from the whole file."""
+        """Replace `relation` by the rows of a CSV file; types are sniffed from the whole file.
+
+        The names of the folders that it lies in are no columns.
+        """
         self._drop_other_kind(relation, existing, wanted="table")
         with refusals("the seed cannot be loaded"):
             made = self._cursor.execute(
-                f"CREATE OR REPLACE TABLE {relation.sql} AS SELECT * FROM read_csv(?, sample_size = -1)",
+                f"CREATE OR REPLACE TABLE {relation.sql} AS"
+                " SELECT * FROM read_csv(?, sample_size = -1, hive_partitioning = false)",
                 [_GLOB.sub(r"[\g<0>]", file)],
             ).fetchone()
         return _count(made)
@@ -107,12 +111,14 @@ class DuckDBTransaction:
         ordered = [IN_ORDER in (column_set or ()) for column_set in column_sets]
         shows_order = any(ordered) and self._shows_order(relation, columns)
         terms = [hash_terms(some, self._read_type) for some in chosen]
+        # Rows of a table that is not committed yet are counted from another number than 0.
+        place = f"rowid - (SELECT min(rowid) FROM {relation.sql})"
         sums: list[str | None] = []
         for some, in_order in zip(terms, ordered, strict=True):
             if some is None or (in_order and not shows_order):
                 sums.append(None)
             else:
-                sums.append(hash_sum([*some, "rowid"] if in_order else some))
+                sums.append(hash_sum([*some, place] if in_order else some))
         scanned = ", ".join(["count(*)", *(expression for expression in sums if expression is not None)])
         with refusals(f"the version of {relation} cannot be taken"):
             row = self._cursor.execute(f"SELECT {scanned} FROM {relation.sql}").fetchone()
