@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from leapsql_core import models, sql
+from leapsql_core.errors import WarehouseError
 from leapsql_core.hashing import fingerprint, fingerprint_bytes
 from leapsql_core.masking import Secrets
 from leapsql_core.models import (
@@ -74,13 +75,24 @@ class ParseCache:
         """Return the columns of a CSV file whose bytes have `content_hash`.
 
         Raises:
-            WarehouseError: the file cannot be read as CSV.
+            WarehouseError: the file cannot be read as CSV, or has other bytes by now.
         """
 
         def describe() -> tuple[str, ...]:
-            return tuple(column.name for column in self._describe(str(path)))
+            columns = tuple(column.name for column in self._describe(str(path)))
+            if fingerprint_bytes(path.read_bytes()) != content_hash:
+                raise WarehouseError("the file changed while it was read", mend="Try again.")
+            return columns
 
         return self._answer(["seed", content_hash], describe, lambda names: tuple(map(str, names)))
+
+    def seed_rows(self, content_hash: str, settings: Mapping[str, str], load: Callable[[], str | None]) -> str | None:
+        """Return the version of the rows that `load` loads from a file whose bytes have `content_hash`.
+
+        `settings` are those that it loads them with. What it raises is not kept.
+        """
+        code = _code_beside(type(self._database).__module__)
+        return self._answer(["rows", content_hash, sorted(settings.items()), code], load, _text_from)
 
     def file_hash(self, path: Path) -> str:
         """Return the hash of a file's bytes; one that has not been touched since is not read again.
@@ -136,6 +148,14 @@ def _code_version(database: str) -> str:
     return fingerprint([fingerprint_bytes(file.read_bytes()) for file in sorted(sources) if file.is_file()])
 
 
+@cache
+def _code_beside(database: str) -> str:
+    """Return the hash of the code that stands beside a module, that is of all that loads rows into a database."""
+    file = getattr(sys.modules[database], "__file__", None)
+    beside = [] if file is None else sorted(Path(file).parent.glob("*.py"))
+    return fingerprint([fingerprint_bytes(found.read_bytes()) for found in beside])
+
+
 def _sealed(key: str, said: str) -> str:
     """Return what is kept of an answer: no bit of it, nor of its key, can change unnoticed."""
     return fingerprint_bytes(f"{key}{said}".encode())[:_SEAL] + said
@@ -189,6 +209,10 @@ def _facts(answer: Any) -> Any:
 
 def _frozen(facts: Any) -> Any:
     return tuple(map(_frozen, facts)) if isinstance(facts, list) else facts
+
+
+def _text_from(facts: Any) -> str | None:
+    return None if facts is None else str(facts)
 
 
 def _scan_from(facts: Any) -> QueryScan:

@@ -23,11 +23,12 @@ from leapsql_core.execution import (
     with_texts,
     with_versions,
 )
-from leapsql_core.hashing import fingerprint, fingerprint_bytes
-from leapsql_core.models import Model, Project, Seed, Snapshot, Target
-from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, texts_needed
+from leapsql_core.hashing import fingerprint
+from leapsql_core.models import Model, Project, Snapshot, Target
+from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, seeds_rewritten, texts_needed
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
 from leapsql_core.protocols import Build, StateReader, Warehouse
+from leapsql_core.seeds import seed_path, seed_rows, seed_stands
 from leapsql_core.selection import needs_state, select
 from leapsql_core.state import SqliteStateStore, open_state_reader
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
@@ -156,7 +157,7 @@ def plan_session(
         if look:
             with _masked(session):
                 seen = _look(session, seen.snapshot, selection, history=state.read_history())
-        texts = with_texts(read_texts(state, session.project, seen.snapshot), seen.lost)
+        texts = with_texts(read_texts(state, session, seen.snapshot), seen.lost)
     with _proving(session) as prove:
         decided = plan(
             session.project,
@@ -172,10 +173,11 @@ def plan_session(
     return Planned(session.project, decided, seen.snapshot, seen.observations, texts, lost)
 
 
-def read_texts(state: StateReader, project: Project, snapshot: Snapshot) -> Texts:
-    """Return the texts of earlier builds that a plan compares."""
-    resolved, code = texts_needed(project, snapshot)
-    return Texts(state.read_texts(resolved), state.read_code_versions(code))
+def read_texts(state: StateReader, session: Session, snapshot: Snapshot) -> Texts:
+    """Return the texts of earlier builds that a plan compares, and what it compares with the rows of seeds."""
+    resolved, code = texts_needed(session.project, snapshot)
+    seeds = {seed.path: seed_rows(session.loaded, seed) for seed in seeds_rewritten(session.project, snapshot)}
+    return Texts(state.read_texts(resolved), state.read_code_versions(code), seeds)
 
 
 def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | None, *, history: str | None) -> Seen:
@@ -279,27 +281,14 @@ def stream_session_run(
                 prove=prove,
                 render=compiler.render_for_run,
                 line_in_file=compiler.line_in_file,
-                seed_file=lambda seed: seed_path(session, seed),
-                seed_stands=lambda seed: seed_stands(session, seed),
+                seed_file=lambda seed: str(seed_path(session.loaded, seed)),
+                seed_stands=lambda seed: seed_stands(session.loaded, seed),
+                seed_rows=lambda seed: seed_rows(session.loaded, seed),
                 file_version=_file_version(session, warehouse),
                 settings=_settings(session),
             )
             yield from stream_run(workshop, options)
             session.loaded.cache.save()
-
-
-def seed_stands(session: Session, seed: Seed) -> bool:
-    """Tell whether a seed's file still holds what the project was read with."""
-    try:
-        content = Path(seed_path(session, seed)).read_bytes()
-    except OSError:
-        return False
-    return fingerprint_bytes(content) == seed.content_hash
-
-
-def seed_path(session: Session, seed: Seed) -> str:
-    """Return the absolute path of a seed's file."""
-    return str(session.root / seed.file)
 
 
 def model_path(session: Session, model: Model) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 from leapsql_core import sql
 from leapsql_core.compilation import Compiler, ProjectTexts, SeedFile
 from leapsql_core.configuration import read_configuration
+from leapsql_core.errors import WarehouseError
 from leapsql_core.execution import (
     Event,
     Look,
@@ -35,10 +36,11 @@ from leapsql_core.execution import (
     with_versions,
 )
 from leapsql_core.hashing import fingerprint_bytes
-from leapsql_core.models import Lineage, ModelRun, Project, QueryScan, Relation, Snapshot
-from leapsql_core.planning import InputColumns, Plan, Texts, plan, texts_needed
+from leapsql_core.models import Lineage, ModelRun, Project, QueryScan, Relation, Seed, Snapshot, Target
+from leapsql_core.planning import InputColumns, Plan, Texts, plan, seeds_rewritten, texts_needed
 from leapsql_core.protocols import Build, StateStore
 from leapsql_core.rendering import MacroFile
+from leapsql_core.seeds import version_of_rows
 from leapsql_core.session import proving
 from leapsql_core.testing import InMemoryStateStore
 from leapsql_core.warehouses.duckdb.connection import Waiting, catalog_of
@@ -276,6 +278,13 @@ class Lab:
         found = self.warehouse.files(pattern) or ()
         return fingerprint_bytes(b"\0".join(Path(path).read_bytes() for path in found)) if found else None
 
+    def seed_rows(self, seed: Seed, target: Target) -> str | None:
+        """Return the version of the rows of a seed's file, ``None`` if it cannot be told."""
+        try:
+            return version_of_rows(self.root / seed.file, target=target, root=self.root)
+        except WarehouseError:
+            return None
+
     def workshop(self, **changes: Any) -> Workshop:
         compiler = self.compiler
         project = compiler.compile()
@@ -288,6 +297,7 @@ class Lab:
             "line_in_file": compiler.line_in_file,
             "seed_file": lambda seed: str(self.root / seed.file),
             "seed_stands": lambda seed: fingerprint_bytes((self.root / seed.file).read_bytes()) == seed.content_hash,
+            "seed_rows": lambda seed: self.seed_rows(seed, project.target),
             "file_version": self.file_version,
             "settings": settings_that_count(project.target.settings),
             "clock": self.clock,
@@ -331,7 +341,9 @@ class Lab:
         """Decide, having looked at everything."""
         project, snapshot, look = self.look(*selection)
         resolved, code = texts_needed(project, snapshot)
-        texts = with_texts(Texts(self.state.read_texts(resolved), self.state.read_code_versions(code)), self.lost)
+        seeds = {seed.path: self.seed_rows(seed, project.target) for seed in seeds_rewritten(project, snapshot)}
+        texts = Texts(self.state.read_texts(resolved), self.state.read_code_versions(code), seeds)
+        texts = with_texts(texts, self.lost)
         chosen = list(selection) or None
         return plan(project, snapshot, look.observations, self.prove, texts=texts, selection=chosen, **options)
 

@@ -24,6 +24,7 @@ from leapsql_core.models import (
     Relation,
     Seed,
 )
+from leapsql_core.planning import all_in_order
 from leapsql_core.protocols import Build, DataVersions, Marker, Warehouse, WarehouseTransaction
 
 _SAMPLE = 5
@@ -86,7 +87,8 @@ class Job:
 class Built:
     """What a build made. ``versions`` follow the job's column sets, ``bases`` and ``tests`` its tests; milliseconds.
 
-    A basis is what a result rests on, the rows among it, ``None`` if nobody can tell.
+    A basis is what a result rests on, the rows among it, ``None`` if nobody can tell. ``in_order`` is the version of
+    all that a seed holds, in the order of its rows.
     """
 
     rows_affected: int | None
@@ -98,6 +100,7 @@ class Built:
     sql: str | None
     execution_ms: int
     render_ms: int
+    in_order: str | None = None
     record: Build | None = None
 
 
@@ -126,6 +129,7 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
     text = job.render() if job.builds else ""
     rendered = time.perf_counter()
     relation, is_view = job.node.relation, job.node.materialized == "view"
+    sets = job.column_sets
     taken = DataVersions(0, ())
     rows: int | None = None
     with warehouse.transaction() as transaction:
@@ -135,19 +139,21 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             _go_on(cancelled)
         columns = transaction.columns(relation)
         if job.builds and not is_view:
-            taken = transaction.data_versions(relation, job.column_sets)
+            in_order = (all_in_order(columns),) if isinstance(job.node, Seed) else ()
+            taken = transaction.data_versions(relation, (*sets, *in_order))
             _go_on(cancelled)
         bases = _bases(job, taken)
         built = Built(
             rows_affected=rows,
             row_count=taken.rows if taken.versions else None,
             columns=columns,
-            versions=taken.versions,
+            versions=taken.versions[: len(sets)],
             tests=_test(transaction, job, bases, cancelled),
             bases=bases,
             sql=text if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
             execution_ms=0,
             render_ms=round((rendered - began) * 1000),
+            in_order=next(iter(taken.versions[len(sets) :]), None),
         )
         if job.builds:
             record = replace(job.record(built), execution_ms=_milliseconds(rendered))

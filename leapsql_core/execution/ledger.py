@@ -22,7 +22,7 @@ from leapsql_core.models import (
     Trace,
     TraceInput,
 )
-from leapsql_core.planning import VersionBook, surroundings_of, tests_version
+from leapsql_core.planning import ALL_IN_ORDER, VersionBook, surroundings_of, tests_version
 from leapsql_core.protocols import Build
 
 
@@ -122,6 +122,8 @@ def record_of(
         for columns, version in zip(column_sets, built.versions, strict=False)
         if version is not None
     }
+    if built.in_order is not None:
+        versions[ALL_IN_ORDER] = built.in_order
     data_version = draft.data_version if node.materialized == "view" else versions.get("*")
     return Build(
         trace=replace(draft, data_version=data_version, columns=built.columns, inputs=inputs),

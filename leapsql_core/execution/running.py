@@ -21,7 +21,16 @@ from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.scheduling import Schedule
 from leapsql_core.execution.workshop import RunOptions, Workshop
 from leapsql_core.models import Decision, KeptTestResult, Model, Project, Run, RunStatus
-from leapsql_core.planning import Plan, Texts, chosen_behind, chosen_paths, column_sets_read, plan, texts_needed
+from leapsql_core.planning import (
+    Plan,
+    Texts,
+    chosen_behind,
+    chosen_paths,
+    column_sets_read,
+    plan,
+    seeds_rewritten,
+    texts_needed,
+)
 from leapsql_core.protocols import NewModelRun
 
 _PAUSE_SECONDS = 0.05
@@ -118,12 +127,13 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
     for model_run_id, versions in look.data_versions.items():
         state.record_data_versions(model_run_id, versions)
     resolved, code = texts_needed(project, snapshot)
+    seeds = {seed.path: shop.seed_rows(seed) for seed in seeds_rewritten(project, snapshot)}
     decided = plan(
         project,
         with_versions(snapshot, look.data_versions),
         look.observations,
         shop.prove,
-        texts=Texts(state.read_texts(resolved), state.read_code_versions(code)),
+        texts=Texts(state.read_texts(resolved), state.read_code_versions(code), seeds),
         selection=selection,
         force=options.force,
         full_refresh=options.full_refresh,

@@ -24,9 +24,9 @@ class Workshop:
 
     ``render`` gives a model's query as this run sees it (``True`` for the query of a batch), ``line_in_file`` the line
     of a model's file that a line of its query comes from, ``seed_file`` the absolute path of a seed's file, and
-    ``seed_stands`` whether that file still holds what the project was read with. ``settings`` are those of the target
-    that can change an answer and are not as usual. ``file_version`` gives the version of the files that a name or a
-    pattern in a query means now.
+    ``seed_stands`` whether that file still holds what the project was read with, and ``seed_rows`` the version of the
+    rows that a build would load from it, in their order. ``settings`` are those of the target that can change an answer
+    and are not as usual. ``file_version`` gives the version of the files that a name or a pattern in a query means now.
     """
 
     project: Project
@@ -37,6 +37,7 @@ class Workshop:
     line_in_file: Callable[[Model, int], int | None]
     seed_file: Callable[[Seed], str]
     seed_stands: Callable[[Seed], bool]
+    seed_rows: Callable[[Seed], str | None]
     file_version: FileVersion
     settings: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now

@@ -4,13 +4,15 @@ from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, m
 from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements
 from leapsql_core.planning.code import InputColumns, Prove, text_hash
 from leapsql_core.planning.data_tests import data_test_basis, data_test_hash, tests_hash, tests_version
-from leapsql_core.planning.decisions import Plan, chosen_paths, plan, settle, texts_needed
+from leapsql_core.planning.decisions import Plan, chosen_paths, plan, seeds_rewritten, settle, texts_needed
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
 from leapsql_core.planning.surroundings import is_file, surroundings_of
 from leapsql_core.planning.versions import (
+    ALL_IN_ORDER,
     IN_ORDER,
     VersionBook,
+    all_in_order,
     column_sets_read,
     reads_order,
     sets_read_in_order,
@@ -19,6 +21,7 @@ from leapsql_core.planning.versions import (
 )
 
 __all__ = [
+    "ALL_IN_ORDER",
     "IN_ORDER",
     "Finding",
     "FindingKind",
@@ -29,6 +32,7 @@ __all__ = [
     "Prove",
     "Texts",
     "VersionBook",
+    "all_in_order",
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",
@@ -40,6 +44,7 @@ __all__ = [
     "markers_to_adopt",
     "plan",
     "reads_order",
+    "seeds_rewritten",
     "sets_read_in_order",
     "settle",
     "shape_of",

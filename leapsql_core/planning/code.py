@@ -11,6 +11,7 @@ from leapsql_core.hashing import canonical_json, config_facts, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Column, Model, Node, Query, Reason, Relation, Seed, Trace
 from leapsql_core.planning.observations import Texts
+from leapsql_core.planning.versions import ALL_IN_ORDER
 from leapsql_core.sql import same_tokens
 
 #: The columns that a query's inputs have now, as far as they are known.
@@ -40,6 +41,7 @@ def compare_code(
     node: Node,
     trace: Trace,
     *,
+    made: Mapping[str, str],
     texts: Texts,
     prove: Prove,
     secrets: Secrets,
@@ -47,16 +49,15 @@ def compare_code(
 ) -> CodeChange | None:
     """Return how `node` differs from what `trace` was built from, ``None`` if in nothing.
 
-    `columns_of` gives the columns of a model's inputs; it is asked only where texts have to be compared.
+    `made` holds the versions of what that build made. `columns_of` gives the columns of a model's inputs; it is asked
+    only where texts have to be compared.
     """
     if str(node.relation).casefold() != trace.relation.casefold():
         return CodeChange(True, "config_changed", f"its relation was {trace.relation}, now {node.relation}")
     if node.materialized != trace.materialized:
         return CodeChange(True, "config_changed", f"materialized was {trace.materialized}, now {node.materialized}")
     if isinstance(node, Seed):
-        if node.content_hash != trace.content_hash:
-            return CodeChange(True, "seed_changed", f"the content of {node.file} changed")
-        return None
+        return None if node.content_hash == trace.content_hash else _compare_rows(node, made, texts)
     same_text = (
         text_hash(node.query, secrets) == trace.query_hash
         and text_hash(node.incremental_query, secrets) == trace.incremental_query_hash
@@ -81,6 +82,14 @@ def compare_code(
     if not differs:
         return CodeChange(False, "formatting_only", "names in it are written otherwise, and mean the same")
     return CodeChange(False, "metadata_only", f"only {', '.join(differs)} changed")
+
+
+def _compare_rows(seed: Seed, made: Mapping[str, str], texts: Texts) -> CodeChange:
+    """Return what another file of a seed comes to: nothing, if a build would load the same rows in the same order."""
+    now = texts.seeds.get(seed.path)
+    if now is not None and now == made.get(ALL_IN_ORDER):
+        return CodeChange(False, "formatting_only", "only how its file is written changed: the rows are the same")
+    return CodeChange(True, "seed_changed", f"the content of {seed.file} changed")
 
 
 def _compare_query(

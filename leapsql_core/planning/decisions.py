@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from leapsql_core.errors import SelectionError
-from leapsql_core.models import BuildMode, Decision, Failure, Input, Model, Node, Project, Snapshot, Trace
+from leapsql_core.models import BuildMode, Decision, Failure, Input, Model, Node, Project, Seed, Snapshot, Trace
 from leapsql_core.names import did_you_mean
 from leapsql_core.planning.adoption import Orphan, find_orphans
 from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, text_hash
@@ -16,7 +16,7 @@ from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
 from leapsql_core.planning.surroundings import compare_surroundings
-from leapsql_core.planning.versions import VersionBook
+from leapsql_core.planning.versions import ALL_IN_ORDER, VersionBook
 
 #: Reasons after which an incremental model is made anew, whatever its batches were.
 _FROM_THE_START = frozenset(
@@ -63,6 +63,19 @@ def texts_needed(project: Project, snapshot: Snapshot) -> tuple[set[str], set[st
     return resolved, code
 
 
+def seeds_rewritten(project: Project, snapshot: Snapshot) -> list[Seed]:
+    """Return the seeds whose files' bytes are not those that were built, and whose rows can be compared by `plan`."""
+    traces, made = snapshot.traces, snapshot.data_versions
+    return [
+        node
+        for path, node in project.nodes.items()
+        if isinstance(node, Seed)
+        and path in traces
+        and node.content_hash != traces[path].content_hash
+        and ALL_IN_ORDER in made.get(traces[path].model_run_id, {})
+    ]
+
+
 def chosen_paths(project: Project, selection: Collection[str] | None) -> list[str]:
     """Return the paths of `selection` (all, if ``None``), parents first.
 
@@ -104,7 +117,15 @@ def plan(
         return input_columns(model, traces, observations)
 
     changes = {
-        path: compare_code(node, traces[path], texts=texts, prove=prove, secrets=project.secrets, columns_of=columns_of)
+        path: compare_code(
+            node,
+            traces[path],
+            made=snapshot.data_versions.get(traces[path].model_run_id, {}),
+            texts=texts,
+            prove=prove,
+            secrets=project.secrets,
+            columns_of=columns_of,
+        )
         for path, node in project.nodes.items()
         if path in traces
     }

@@ -34,7 +34,12 @@ class Observations:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What earlier builds ran: resolved texts by their hash, text and configuration by content hash."""
+    """What earlier builds ran: resolved texts by their hash, text and configuration by content hash.
+
+    ``seeds`` is what to compare with a seed that was built from other bytes: the version of what its file holds now, in
+    the order of its rows, by the seed's path; ``None`` if it cannot be told.
+    """
 
     resolved: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, CodeVersion] = field(default_factory=dict)
+    seeds: Mapping[str, str | None] = field(default_factory=dict)

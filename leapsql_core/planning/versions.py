@@ -16,6 +16,8 @@ from leapsql_core.planning.surroundings import surroundings_version
 
 #: Among the names of a column set: the order of the rows counts too. No column can be meant by it.
 IN_ORDER = "\0 rows in order"
+#: The key of the version of all that a seed holds, in the order of its rows. No column set has it.
+ALL_IN_ORDER = "* in order"
 
 _NEVER = "never"
 
@@ -149,6 +151,15 @@ class VersionBook:
 def version_key(columns: ColumnSet, *, ordered: bool = False) -> str:
     """Return one text per set of columns, as `column_set_key` does, another where the order of rows counts too."""
     return column_set_key(columns) + (IN_ORDER if ordered else "")
+
+
+def all_in_order(columns: Sequence[Column]) -> ColumnSet:
+    """Return the set of all `columns` that covers the order of the rows too.
+
+    >>> len(all_in_order([Column("a", "INTEGER")]))
+    2
+    """
+    return (*(column.name for column in columns), IN_ORDER)
 
 
 def reads_order(node: Node) -> bool:

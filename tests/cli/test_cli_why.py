@@ -139,6 +139,23 @@ def test_a_seed_is_explained_as_well(built: Shop) -> None:
     assert built.text("why", "raw_orders").startswith("raw_orders is to be built: seed changed\n\nlast built ")
 
 
+def test_a_seed_that_is_only_written_otherwise_says_so(built: Shop) -> None:
+    """With a look at the warehouse and without, before a run and after."""
+    rows = built.files["seeds/raw_orders.csv"]
+    built.write("seeds/raw_orders.csv", rows.replace("\n", "\r\n").replace("2,bob", '2,"bob"'))
+    for _ in range(2):
+        (why, planned, blind) = (
+            built.json("why", "raw_orders"),
+            *(built.json("plan", "raw_orders", *words)["models"][0] for words in ([], ["--no-look"])),
+        )
+        assert (why["action"], why["reason"]) == ("skip", "formatting_only")
+        assert (planned["action"], planned["detail"]) == (why["action"], why["detail"])
+        assert (blind["action"], blind["reason"]) == ("check", "unobserved")
+        said = "only how its file is written changed: the rows are the same"
+        assert built.text("why", "raw_orders").startswith(f"raw_orders stays as it is: formatting only: {said}\n")
+        assert set(built.outcomes().values()) == {"skipped: unchanged", "skipped: formatting_only"}
+
+
 def test_a_build_whose_run_was_deleted_is_still_known(built: Shop) -> None:
     """The trace outlives its run; what only the run knew is gone."""
     with closing(sqlite3.connect(built.root / ".leapsql" / "state.db")) as connection:

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, get_job
+from dagster_shop import Shop, get_job, metadata_of
 
 from leapsql_dagster import LeapSQLResource, build_changed_models_sensor
 
@@ -71,6 +71,24 @@ def test_a_comment_launches_nothing(shop: Shop) -> None:
     follow(shop, definitions, tick(shop, definitions))
     shop.edit("models/marts/customers.sql", "select", "select /* who */")
     assert tick(shop, definitions).skip_message
+
+
+def test_a_seed_that_is_only_written_otherwise_launches_nothing(shop: Shop) -> None:
+    """Nor has it a new code version when it is loaded again; the run that is forced keeps it too."""
+    definitions = shop.definitions()
+    follow(shop, definitions, tick(shop, definitions))
+    seed = dg.AssetKey(["main", "raw_orders"])
+    version = shop.assets().get_asset_spec(seed).code_version
+    shop.edit("seeds/raw_orders.csv", "\n", "\r\n")
+    assert tick(shop, definitions).skip_message
+    assert shop.assets().get_asset_spec(seed).code_version == version
+    assert shop.run().success
+    assert shop.outcomes()["raw_orders"] == ("skipped", "formatting_only")
+    result = shop.run(tags={"leapsql/mode": "all"})
+    assert shop.outcomes()["raw_orders"] == ("success", "requested")
+    assert metadata_of(result, "main/raw_orders")["leapsql/code_version"].value == version
+    shop.edit("seeds/raw_orders.csv", "2,bob,20", "2,bob,25")
+    assert "main/raw_orders" in asked(tick(shop, definitions))
 
 
 def test_going_there_and_back_again_fires_each_time(shop: Shop) -> None:

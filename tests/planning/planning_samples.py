@@ -57,6 +57,7 @@ class World:
     source_columns: dict[str, tuple[Column, ...]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    seeds: dict[str, str | None] = field(default_factory=dict)
     looks: bool = True
 
     def __post_init__(self) -> None:
@@ -111,7 +112,8 @@ class World:
             began=NOON,
         )
         versions = tuple(self._version(before, path, one, changed) for one in sets)
-        built = Built(1, 1, columns_made(node), versions, (), (), "", 1, 1)
+        in_order = f"rows of {path}" if node.materialized == "seed" else None
+        built = Built(1, 1, columns_made(node), versions, (), (), "", 1, 1, in_order)
         record = record_of(draft, built, node=node, project=project, inputs=draft.inputs, column_sets=sets, tests=())
         self.traces[path] = record.trace
         self.data_versions[run] = dict(record.data_versions)
@@ -147,7 +149,7 @@ class World:
             self.snapshot,
             self.observations,
             lambda *_: False,
-            texts=Texts(self.texts, self.code),
+            texts=Texts(self.texts, self.code, self.seeds),
             selection=list(selection) or None,
             **options,
         )

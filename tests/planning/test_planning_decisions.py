@@ -7,7 +7,7 @@ from planning_samples import World, incremental, model, relation
 
 from leapsql_core.errors import SelectionError
 from leapsql_core.models import Decision, Failure, ObservedRelation
-from leapsql_core.planning import Orphan
+from leapsql_core.planning import ALL_IN_ORDER, Orphan, seeds_rewritten
 
 TWO = {"models/a.sql": "select 1 as x, 2 as y", "models/b.sql": "select x from a"}
 
@@ -448,6 +448,40 @@ def test_a_seed_is_built_when_its_content_changes() -> None:
     world.edit({"seeds/s.csv": "a,b\n1,3\n"})
     assert world.decide("s") == Decision("s", "build", "seed_changed", "the content of seeds/s.csv changed")
     assert world.decide("m").reason == "input_pending"
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_seed_that_holds_the_same_rows_is_not_built(looks: bool) -> None:
+    """Whatever its bytes, and whether or not the warehouse was looked at; the version of its code stays."""
+    world = World({"seeds/s.csv": "a,b\n1,2\n", "models/m.sql": "select a from s"}, looks=looks)
+    old = world.traces["s"].code_version
+    world.edit({"seeds/s.csv": 'a,b\r\n"1",2\r\n'})
+    world.seeds["s"] = "rows of s"
+    detail = "only how its file is written changed: the rows are the same"
+    plan = world.plan()
+    skipped = Decision("s", "skip", "formatting_only", detail)
+    assert (plan.decisions if looks else plan.otherwise)["s"] == skipped
+    assert plan.decisions["m"].reason == ("unchanged" if looks else "input_pending")
+    assert plan.code_versions["s"] == old != world.project.nodes["s"].content_hash
+    assert plan.rewritten == frozenset()
+    assert seeds_rewritten(world.project, world.snapshot) == [world.project.nodes["s"]]
+
+
+@pytest.mark.parametrize("version", [None, "other rows"])
+def test_a_seed_whose_rows_are_not_proven_the_same_is_built(version: str | None) -> None:
+    """They are others, or nobody can tell."""
+    world = World({"seeds/s.csv": "a,b\n1,2\n"}).edit({"seeds/s.csv": "a,b\r\n1,2\r\n"})
+    world.seeds["s"] = version
+    assert world.decide("s").reason == "seed_changed"
+
+
+def test_a_seed_whose_build_kept_no_version_of_its_rows_is_built_and_not_read() -> None:
+    """There is nothing to compare it with: an older state, a type that cannot be compared."""
+    world = World({"seeds/s.csv": "a,b\n1,2\n"}).edit({"seeds/s.csv": "a,b\r\n1,2\r\n"})
+    assert len(seeds_rewritten(world.project, world.snapshot)) == 1
+    del world.data_versions["run of s"][ALL_IN_ORDER]
+    assert seeds_rewritten(world.project, world.snapshot) == []
+    assert world.decide("s").reason == "seed_changed"
 
 
 def test_a_model_that_becomes_a_seed_is_built() -> None:

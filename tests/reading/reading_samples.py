@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import projects
 import pytest
 from projects import compile_project
 
 from leapsql_core.configuration import ProjectConfig, read_configuration
 from leapsql_core.errors import ProjectError
+from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.models import Model, Project
 from leapsql_core.project import LoadedProject, load_project
 
 TARGET = "target: {type: duckdb}\n"
 #: One row of two columns, to be read.
 PARENT = "select 1 as x, 2 as y"
+#: A file and the hash of its bytes, and another, for who does not care what they hold.
+SEED, OTHER_SEED = ((file, fingerprint_bytes(file.read_bytes())) for file in map(Path, (__file__, projects.__file__)))
 
 
 def compile_model(text: str, files: Mapping[str, str] | None = None, **options: Any) -> Model:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reading_samples import OTHER_SEED, SEED
 
 from leapsql_core import parse_cache, sql
 from leapsql_core.errors import QueryError, WarehouseError
+from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Column
 from leapsql_core.parse_cache import ParseCache
@@ -61,7 +63,7 @@ class Reader:
         """Ask everything."""
         scans = [self.cache.scan(text) for text in QUERIES]
         lineages = [self.cache.lineage(text, INPUTS) for text in QUERIES]
-        return [*scans, *lineages, self.cache.seed_columns(Path("s.csv"), "hash")]
+        return [*scans, *lineages, self.cache.seed_columns(*SEED)]
 
 
 def right_answers() -> list[object]:
@@ -121,7 +123,7 @@ def test_what_cannot_be_read_is_said_anew_each_time(tmp_path: Path) -> None:
         with pytest.raises(QueryError, match="syntax error"):
             cache.scan("select a b c")
         with pytest.raises(WarehouseError, match="no CSV"):
-            cache.seed_columns(Path("s.csv"), "hash")
+            cache.seed_columns(*SEED)
         cache.save()
     assert not file.exists()
 
@@ -137,8 +139,50 @@ def test_another_question_has_another_answer(tmp_path: Path) -> None:
         assert reader.cache.lineage("select * from t", inputs) == sql.lineage("select * from t", inputs)
     named = {("t",): KnownInput("other", ("a", "b"))}
     assert reader.cache.lineage("select * from t", named).reads[0].table == "other"
-    assert reader.cache.seed_columns(Path("s.csv"), "hash") == ("a", "b")
-    assert reader.cache.seed_columns(Path("s.csv"), "other hash") == ("x", "y", "z")
+    assert reader.cache.seed_columns(*SEED) == ("a", "b")
+    assert reader.cache.seed_columns(*OTHER_SEED) == ("x", "y", "z")
+
+
+def test_the_rows_of_a_seed_are_loaded_once(tmp_path: Path) -> None:
+    """For the same bytes under the same settings, also where nobody can tell their version; a failure is not kept."""
+    asked: list[str] = []
+
+    def load(version: str | None) -> Callable[[], str | None]:
+        def answer() -> str | None:
+            asked.append(str(version))
+            return version
+
+        return answer
+
+    def fail() -> str | None:
+        raise WarehouseError("no CSV")
+
+    file = tmp_path / "parsed.db"
+    for _ in range(2):
+        cache = ParseCache(file, database=PARSER, describe=lambda path: ())
+        with pytest.raises(WarehouseError, match="no CSV"):
+            cache.seed_rows("other hash", {}, fail)
+        assert cache.seed_rows("hash", {}, load("a")) == "a"
+        assert cache.seed_rows("hash", {"default_collation": "nocase"}, load("b")) == "b"
+        assert cache.seed_rows("third hash", {}, load(None)) is None
+        cache.save()
+    assert asked == ["a", "b", "None"]
+
+
+def test_a_seed_that_changes_while_it_is_read_is_an_error_that_is_not_kept(tmp_path: Path) -> None:
+    """Else its columns would be taken for those of the bytes that were there before, and for ever."""
+    seed = tmp_path / "s.csv"
+    seed.write_bytes(b"a\n1\n")
+
+    def describe(path: str) -> tuple[Column, ...]:
+        columns = PARSER.describe_csv(path)
+        seed.write_bytes(b"b\n1\n")
+        return columns
+
+    cache = ParseCache(tmp_path / "parsed.db", database=PARSER, describe=describe)
+    with pytest.raises(WarehouseError, match="the file changed while it was read"):
+        cache.seed_columns(seed, fingerprint_bytes(b"a\n1\n"))
+    assert cache.seed_columns(seed, fingerprint_bytes(b"b\n1\n")) == ("b",)
 
 
 @pytest.mark.parametrize("library", ["sqlglot", "duckdb"])
@@ -161,7 +205,7 @@ def test_another_database_s_parser_asks_anew(tmp_path: Path) -> None:
     """Its code takes part in the answers."""
     filled(tmp_path / "parsed.db")
     cache = ParseCache(tmp_path / "parsed.db", database=PARSER, describe=lambda path: (Column("z", "INTEGER"),))
-    assert cache.seed_columns(Path("s.csv"), "hash") == ("z",)
+    assert cache.seed_columns(*SEED) == ("z",)
 
 
 ROTTEN = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from projects import compile_project
-from reading_samples import PARENT, find_model, load, write_project
+from reading_samples import PARENT, SEED, find_model, load, write_project
 
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Column
@@ -50,7 +50,7 @@ def test_what_holds_a_secret_is_not_kept(tmp_path: Path, secret: str) -> None:
         cache.lineage(text, {("t",): KnownInput("t", ("a",))})
     cache.lineage("select * from t", {("t",): KnownInput("t", (secret,))})
     cache.lineage("select * from t", {("t",): KnownInput(secret, ("a",))})
-    cache.seed_columns(Path("s.csv"), "hash")
+    cache.seed_columns(*SEED)
     cache.save()
     assert not file.exists()
     cache.scan("select 1 as x")

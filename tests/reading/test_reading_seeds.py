@@ -9,6 +9,7 @@ import pytest
 from reading_samples import PARENT, load, loading_problems, write_project
 
 from leapsql_core.models import Seed
+from leapsql_core.seeds import seed_rows
 
 LINE = "Write a CSV file with one header line."
 
@@ -68,3 +69,86 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
         "a": None,
         "b": ("y",),
     }
+
+
+def test_the_names_of_folders_are_no_columns(tmp_path: Path) -> None:
+    """DuckDB would take `y=2026` for one, and another checkout would have other columns."""
+    files = {"models/a.sql": PARENT, "seeds/y=2026/s.csv": "x\n1\n"}
+    seed = load(write_project(tmp_path / "env=dev", files)).project.nodes["y=2026.s"]
+    assert isinstance(seed, Seed)
+    assert seed.columns == ("x",)
+
+
+SAME_ROWS = b'id,name\n1,x\n2,"y, z"\n'
+
+
+def rows_version(root: Path, content: bytes, settings: str = "{}") -> str | None:
+    """Return the version of the rows of a seed in a project on disk."""
+    config = f"target: {{type: duckdb, settings: {settings}}}\n"
+    loaded = load(write_project(root, {"leapsql.yaml": config, "models/a.sql": PARENT, "seeds/s.csv": content}))
+    seed = loaded.project.nodes["s"]
+    assert isinstance(seed, Seed)
+    version = seed_rows(loaded, seed)
+    loaded.cache.save()
+    return version
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'id,name\r\n1,x\r\n2,"y, z"\r\n',
+        b'id,name\n1,x\n2,"y, z"',
+        b'"id","name"\n"1","x"\n"2","y, z"\n',
+        b"id;name\n1;x\n2;y, z\n",
+        b'\xef\xbb\xbfid,name\n1,x\n2,"y, z"\n',
+    ],
+)
+def test_how_a_file_is_written_does_not_show_in_the_version_of_its_rows(tmp_path: Path, content: bytes) -> None:
+    """Ends of lines, quotes, what parts the columns, a mark at the beginning."""
+    assert rows_version(tmp_path, SAME_ROWS) == rows_version(tmp_path, content) is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'id,name\n1,x\n3,"y, z"\n',
+        b'id,name\n1.0,x\n2,"y, z"\n',
+        b'id,Name\n1,x\n2,"y, z"\n',
+        b'name,id\nx,1\n"y, z",2\n',
+        b'id,name\n2,"y, z"\n1,x\n',
+        b'id,name\n1,x\n2,"y, z"\n2,"y, z"\n',
+        b'id,name\n1,x\n2,"y, z "\n',
+    ],
+)
+def test_what_it_holds_shows(tmp_path: Path, content: bytes) -> None:
+    """A value, a type, a name, the order of columns and of rows, a row more, a space within quotes."""
+    assert rows_version(tmp_path, SAME_ROWS) != rows_version(tmp_path, content) is not None
+
+
+def test_the_settings_of_the_target_take_part(tmp_path: Path) -> None:
+    """Loaded as a build would: where that may open no file, nothing can be told; threads change nothing."""
+    assert rows_version(tmp_path / "closed", SAME_ROWS, "{enable_external_access: false}") is None
+    plain = rows_version(tmp_path / "plain", SAME_ROWS)
+    assert rows_version(tmp_path / "narrow", SAME_ROWS, "{threads: 1}") == plain is not None
+
+
+def test_many_rows_keep_their_order_on_many_threads(tmp_path: Path) -> None:
+    """Loaded by several threads at once, the same file gives the same version each time."""
+    rows = b"".join(b"%d,x%d\n" % (n * 7919 % 1000, n % 13) for n in range(300_000))
+    one = rows_version(tmp_path / "one", b"n,x\n" + rows)
+    other = rows_version(tmp_path / "other", (b"n,x\n" + rows).replace(b"\n", b"\r\n"))
+    assert one == other is not None
+
+
+def test_what_cannot_be_loaded_proves_nothing(tmp_path: Path) -> None:
+    """A file that is gone, is another by now, or holds a column that hides the places of its rows."""
+    loaded = load(write_project(tmp_path, {"models/a.sql": PARENT, "seeds/s.csv": SAME_ROWS}))
+    seed = loaded.project.nodes["s"]
+    assert isinstance(seed, Seed)
+    (tmp_path / "seeds/s.csv").write_bytes(b"id,name\n1,x\n")
+    assert seed_rows(loaded, seed) is None
+    (tmp_path / "seeds/s.csv").unlink()
+    assert seed_rows(loaded, seed) is None
+    (tmp_path / "seeds/s.csv").write_bytes(SAME_ROWS)
+    assert seed_rows(loaded, seed) == rows_version(tmp_path, SAME_ROWS) is not None
+    assert rows_version(tmp_path, b"rowid,name\n1,x\n") is None
