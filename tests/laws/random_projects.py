@@ -212,6 +212,12 @@ class RandomModel:
         return f"models/{self.path(name).replace('.', '/')}.sql"
 
 
+def laid_out(rows: list[tuple[int, str, int]], layout: int) -> str:
+    """Return rows as CSV, with another end of lines, quotes in the header, no end of the last line, or none of it."""
+    end, header, last = "\r\n" if layout & 1 else "\n", '"k","v","w"' if layout & 2 else "k,v,w", not layout & 4
+    return end.join([header, *(f"{k},{v},{w}" for k, v, w in rows)]) + (end if last else "")
+
+
 @dataclass
 class RandomProject:
     """A project that changes by chance. Models read only those with a smaller number."""
@@ -222,6 +228,8 @@ class RandomProject:
     models: dict[str, RandomModel] = field(default_factory=dict)
     deleted: dict[str, RandomModel] = field(default_factory=dict)
     seed: list[tuple[int, str, int]] = field(default_factory=lambda: [(1, "10", 5), (2, "20", 6)])
+    #: Of no consequence: how its file is written.
+    seed_layout: int = 0
     add: int = 1
     plus: int = 1
     made: int = 0
@@ -248,7 +256,7 @@ class RandomProject:
     def write(self) -> None:
         """Make the files say what the models are now."""
         wanted = {model.file(name): model.text for name, model in self.models.items()}
-        wanted[f"seeds/{SEED}.csv"] = "k,v,w\n" + "".join(f"{k},{v},{w}\n" for k, v, w in self.seed)
+        wanted[f"seeds/{SEED}.csv"] = laid_out(self.seed, self.seed_layout)
         if any("sums." in model.template for model in self.models.values()):
             wanted["macros/sums.sql"] = f"{{% macro plus(column) %}}{{{{ column }}}} + {self.plus}{{% endmacro %}}"
         wanted["leapsql.yaml"] = f"{CONFIGURATION}vars: {{add: {self.add}}}\n"
@@ -302,7 +310,7 @@ class RandomProject:
             *[self._change_template, self._change_number, self._change_parents] * 2,
             *[self._change_type, self._change_materialized, self._change_batches, self._change_place],
             *[self.change_tests, self._change_variable, self._change_macro, self._change_seed],
-            *[self.change_layout, self.change_spelling, self._change_owner],
+            *[self.change_layout, self.change_seed_layout, self.change_spelling, self._change_owner],
             *[self._break, self._mend, self.add_model, self._delete_leaf, self._restore, self._take_name],
             *[self._insert_rows, self._delete_rows, self._update_rows, self._turn_rows, self.grow_log] * 2,
             *[
@@ -451,6 +459,10 @@ class RandomProject:
         if self.choice.once_in(2):
             del self.seed[0]
         return f"seed: {self.seed}"
+
+    def change_seed_layout(self) -> str:
+        self.seed_layout = self.choice.pick(8)
+        return f"seed: written in another way, {self.seed_layout}"
 
     # -------------------------------------------------------------------------------- outside of the project's files
 
