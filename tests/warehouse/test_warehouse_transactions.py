@@ -266,6 +266,15 @@ def test_a_seed_is_typed_from_all_of_its_rows(warehouse: DuckDBWarehouse, sql: S
     assert sql.one("SELECT code FROM main.t WHERE id = 30000") == "x1"
 
 
+def test_the_names_of_a_seed_s_folders_are_no_columns(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    """DuckDB would take `year=2026` for one: the same project in another folder would load another table."""
+    file = tmp_path / "year=2026" / "s.csv"
+    file.parent.mkdir()
+    file.write_text("id\n1\n")
+    load(warehouse, file)
+    assert [column.name for column in columns(warehouse)] == ["id"]
+
+
 def test_a_seed_replaces_what_is_there(warehouse: DuckDBWarehouse, sql: Sql, tmp_path: Path) -> None:
     """A table or a view makes room for it."""
     (tmp_path / "s.csv").write_text("a\n1\n")
