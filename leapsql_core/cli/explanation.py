@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from leapsql_core.cli.inquiry import ask_state
 from leapsql_core.cli.wording import moment
 from leapsql_core.hashing import column_set_key
 from leapsql_core.models import ColumnSet, Decision, Failure, InputKind, Model, Node, Trace
-from leapsql_core.planning import VersionBook
+from leapsql_core.planning import VersionBook, unified_difference
 from leapsql_core.session import Planned
 
 _MODEL_RUN = "SELECT run_id, rows_affected, execution_ms FROM model_runs WHERE id = {model_run_id}"
@@ -86,7 +85,7 @@ def explain(planned: Planned, path: str, *, state_path: Path) -> Explanation:
         decision=planned.plan.decisions[path],
         causes=_causes(planned, path),
         inputs=_inputs(planned, node, trace),
-        diff=_diff(planned, node, trace),
+        diff=text_difference(planned, node, trace),
         last_build=None if trace is None else _last_build(trace, state_path),
         failure=planned.snapshot.failures.get(path),
     )
@@ -135,7 +134,7 @@ def _inputs(planned: Planned, node: Node, trace: Trace | None) -> tuple[InputThe
     return tuple(found)
 
 
-def _diff(planned: Planned, node: Node, trace: Trace | None) -> str | None:
+def text_difference(planned: Planned, node: Node, trace: Trace | None) -> str | None:
     """Return how the query differs from the one that was built, ``None`` if it does not or that one is not kept.
 
     The texts compared are as written, before names are resolved; if these are equal, as they run.
@@ -158,10 +157,7 @@ def _diff(planned: Planned, node: Node, trace: Trace | None) -> str | None:
             pairs.append((texts.resolved.get(hashed or ""), mask(query.resolved)))
     for before, now in (*pairs[::2], *pairs[1::2]):
         if before is not None and now is not None and before != now:
-            named = f"built {moment(trace.built_at)}"
-            return "\n".join(
-                difflib.unified_diff(before.splitlines(), now.splitlines(), named, "now", lineterm="", n=3)
-            )
+            return unified_difference(before, now, f"built {moment(trace.built_at)}", "now")
     return None
 
 

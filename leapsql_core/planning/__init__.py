@@ -2,12 +2,22 @@
 
 from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
 from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements
-from leapsql_core.planning.code import InputColumns, Prove, text_hash
+from leapsql_core.planning.code import InputColumns, Prove, text_hash, unified_difference
+from leapsql_core.planning.data_differences import InputDifference
 from leapsql_core.planning.data_tests import data_test_basis, data_test_hash, tests_hash, tests_version
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, seeds_rewritten, settle, texts_needed
+from leapsql_core.planning.differences import (
+    ColumnDifferences,
+    FieldDifference,
+    ModelDifference,
+    Side,
+    compare_columns,
+    compare_environments,
+    texts_to_compare,
+)
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
-from leapsql_core.planning.surroundings import is_file, surroundings_of
+from leapsql_core.planning.surroundings import in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
     IN_ORDER,
@@ -23,22 +33,30 @@ from leapsql_core.planning.versions import (
 __all__ = [
     "ALL_IN_ORDER",
     "IN_ORDER",
+    "ColumnDifferences",
+    "FieldDifference",
     "Finding",
     "FindingKind",
     "InputColumns",
+    "InputDifference",
+    "ModelDifference",
     "Observations",
     "Orphan",
     "Plan",
     "Prove",
+    "Side",
     "Texts",
     "VersionBook",
     "all_in_order",
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",
+    "compare_columns",
+    "compare_environments",
     "data_test_basis",
     "data_test_hash",
     "find_orphans",
+    "in_words",
     "is_as_marked",
     "is_file",
     "markers_to_adopt",
@@ -54,5 +72,7 @@ __all__ = [
     "tests_version",
     "text_hash",
     "texts_needed",
+    "texts_to_compare",
+    "unified_difference",
     "version_key",
 ]

@@ -78,7 +78,7 @@ def compare_code(
         return _compare_query(node, trace, texts, same, secrets)
     if built is None:
         return CodeChange(True, "config_changed", "its configuration changed, and the old one is not kept: in doubt")
-    differs = _differing_keys(config_facts(node.config), dict(built.config))
+    differs = differing_keys(config_facts(node.config), dict(built.config))
     if not differs:
         return CodeChange(False, "formatting_only", "names in it are written otherwise, and mean the same")
     return CodeChange(False, "metadata_only", f"only {', '.join(differs)} changed")
@@ -112,13 +112,13 @@ def _compare_query(
         if node.incremental_query is not None and code.rendered_incremental_sql is not None:
             rendered.append((code.rendered_incremental_sql, secrets.mask(node.incremental_query.rendered)))
         if all(same(before, now) for before, now in rendered):
-            detail = f"names in it mean other relations now: {_first_difference(pairs)}"
+            detail = f"names in it mean other relations now: {first_difference(pairs)}"
             return CodeChange(True, "resolved_differently", detail)
         pairs = rendered
-    return CodeChange(True, "query_changed", f"its query changed: {_first_difference(pairs)}")
+    return CodeChange(True, "query_changed", f"its query changed: {first_difference(pairs)}")
 
 
-def _first_difference(pairs: list[tuple[str, str]]) -> str:
+def first_difference(pairs: list[tuple[str, str]]) -> str:
     """Return the first lines that differ, as ``old → new``."""
     for before, now in pairs:
         old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in (before, now))
@@ -130,6 +130,12 @@ def _first_difference(pairs: list[tuple[str, str]]) -> str:
             if kind == "insert":
                 return f"with `{_short(new[k])}`" + (f" and {m - k - 1} lines more" if m - k > 1 else "")
     return "spaces that count, or case that does"
+
+
+def unified_difference(before: str, now: str, name_before: str, name_now: str) -> str:
+    """Return all that differs between two texts, as a unified diff under the names given."""
+    lines = (before.splitlines(), now.splitlines())
+    return "\n".join(difflib.unified_diff(*lines, name_before, name_now, lineterm="", n=3))
 
 
 def _short(line: str) -> str:
@@ -158,6 +164,7 @@ def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _differing_keys(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
+def differing_keys(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Return the keys under which two configurations say something else, sorted."""
     keys = sorted({*now, *before})
     return [key for key in keys if canonical_json(now.get(key)) != canonical_json(before.get(key))]

@@ -22,6 +22,11 @@ def is_relation(entry: TraceInput) -> bool:
     return entry.name != _SETTINGS and not entry.name.startswith((_FILE, _MACRO))
 
 
+def is_settings(entry: TraceInput) -> bool:
+    """Tell whether an input of a trace is the settings of the target."""
+    return entry.name == _SETTINGS
+
+
 def is_file(entry: TraceInput) -> bool:
     """Tell whether an input of a trace is what a name or pattern of files means; its relation holds that."""
     return entry.name.startswith(_FILE)
@@ -70,10 +75,10 @@ def compare_surroundings(node: Node, trace: Trace, observations: Observations, s
     now = {entry.name: entry for entry in _stream_files_and_macros(node, observations, secrets)}
     changed = [name for name in sorted({*before, *now}) if _differs(before.get(name), now.get(name))]
     if changed:
-        return Decision(node.path, "build", "input_changed", f"{', '.join(map(_in_words, changed))} changed")
+        return Decision(node.path, "build", "input_changed", f"{', '.join(map(in_words, changed))} changed")
     unknown = [name for name, entry in sorted(now.items()) if entry.data_version is None]
     if unknown and node.config.volatile != "ignore":
-        said = ", ".join(map(_in_words, unknown))
+        said = ", ".join(map(in_words, unknown))
         detail = f"whether {said} changed cannot be told: built in doubt"
         return Decision(node.path, "build", "input_changed", detail, recurring=True)
     return None
@@ -86,16 +91,22 @@ def _differs(before: TraceInput | None, now: TraceInput | None) -> bool:
     return now.data_version is not None and now.data_version != before.data_version
 
 
-def _in_words(name: str) -> str:
+def in_words(name: str) -> str:
+    """Return the name under which a file or a macro stands among the inputs of a trace, as a person would say it."""
     if name.startswith(_FILE):
         return f"the file {name.removeprefix(_FILE)}"
-    return f"the macro {name.removeprefix(_MACRO)} of the database"
+    return f"the macro {name.removeprefix(_MACRO)} of the database" if name.startswith(_MACRO) else name
+
+
+def kept_settings(trace: Trace) -> dict[str, str]:
+    """Return the settings of the target that a build had and that were not as usual, by name."""
+    settings: dict[str, str] = json.loads(next((entry.relation for entry in trace.inputs if is_settings(entry)), "{}"))
+    return settings
 
 
 def _compare_settings(trace: Trace, settings: Mapping[str, str], secrets: Secrets) -> str | None:
     """Return in words how the settings differ from those that `trace` was built with, ``None`` if in nothing."""
-    kept = next((entry.relation for entry in trace.inputs if entry.name == _SETTINGS), "{}")
-    before: dict[str, str] = json.loads(kept)
+    before = kept_settings(trace)
     now = _masked(settings, secrets)
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     if not changed:

@@ -19,7 +19,8 @@ IN_ORDER = "\0 rows in order"
 #: The key of the version of all that a seed holds, in the order of its rows. No column set has it.
 ALL_IN_ORDER = "* in order"
 
-_NEVER = "never"
+#: The version of a source whose author says that it never changes: nothing is known of its data.
+NEVER = "never"
 
 
 class VersionBook:
@@ -96,8 +97,8 @@ class VersionBook:
     def _find(self, name: str, columns: ColumnSet, *, ordered: bool) -> str | None:
         source = self._project.sources.get(name)
         if source is not None:
-            if source.config.version == _NEVER:
-                return _NEVER
+            if source.config.version == NEVER:
+                return NEVER
             return self._observations.source_versions.get((name, version_key(columns, ordered=ordered)))
         trace = self._traces.get(name)
         if trace is None or self._astray(name) is not None:
