@@ -26,7 +26,7 @@ COMMANDS = (
     Entry("run", "run", "run", "Build what has to be built, and nothing else.", alias="build"),
     Entry("plan", "plan", "plan", "Show what a run would build, and why; nothing is built."),
     Entry("why", "why", "why", "Explain what becomes of one model, down to the change that causes it."),
-    Entry("diff", "diff", "diff", "Show what differs between two environments, or from what was built."),
+    Entry("diff", "diff", "diff", "Show what differs between two environments, or from what was built in one."),
     Entry("list", "listing", "list_models", "List models and seeds."),
     Entry("dag", "dag", "dag", "Show which model reads which."),
     Entry("lineage", "lineage", "lineage", "Show what a model reads and what reads it, or how one column flows."),

@@ -50,7 +50,7 @@ def diff(
     no_look: bool,
     exit_code: bool,
 ) -> int:
-    """Show what differs between two environments, or between what was built and the project's files.
+    """Show what differs between two environments, or from what was built in one.
 
     `leapsql diff A B` compares what stands in the environments A and B; the state alone is read. `leapsql diff A`
     compares what stands in A with the project as it is now. Without A, it is the environment of --env.

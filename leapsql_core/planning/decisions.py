@@ -33,7 +33,7 @@ class Plan:
     ``otherwise`` holds, for each ``check``, what becomes of the model if its inputs, and what its tests read, turn out
     unchanged: a skip, or a ``check`` with reason ``tests_changed``, which runs its tests and builds nothing.
     ``code_versions`` are those that a build would have. ``rewritten`` are models whose code is not the one that was
-    last built. ``stale_parents`` are models that were not selected, are read by selected ones and are out of date.
+    last built. ``stale_parents`` are models that were not selected, lie above selected ones and are out of date.
     ``orphans`` are relations that were built in the environment, and that no model makes any more.
     """
 
@@ -180,20 +180,18 @@ def settle(node: Node, trace: Trace, otherwise: Decision, *, project: Project, b
 
 
 def _stale_parents(project: Project, decisions: Mapping[str, Decision], chosen: Collection[str]) -> tuple[str, ...]:
-    """Return what selected models read, views looked through, that was not selected and would be built by itself.
+    """Return what lies above selected models, however far, that was not selected and would be built by itself.
 
     A model that would be built in every run is not out of date for that.
     """
     left = [entry.name for path in chosen for entry in project.nodes[path].inputs]
-    read: set[str] = set()
+    above: set[str] = set()
     while left:
         name = left.pop()
-        if name in read or name in chosen or name not in project.nodes:
-            continue
-        read.add(name)
-        if project.nodes[name].materialized == "view":
+        if name not in above and name not in chosen and name in project.nodes:
+            above.add(name)
             left += [entry.name for entry in project.nodes[name].inputs]
-    stale = {path for path in read if decisions[path].action == "build" and not decisions[path].recurring}
+    stale = {path for path in above if decisions[path].action == "build" and not decisions[path].recurring}
     return tuple(path for path in decisions if path in stale)
 
 

@@ -407,7 +407,7 @@ def test_models_that_are_gone_leave_orphans() -> None:
 
 
 def test_parents_that_were_not_selected_and_are_out_of_date_are_listed() -> None:
-    """Each by its path, parents first; also one that shows through a view. What is selected, or up to date, is not."""
+    """Each by its path, parents first, however far above, through views and tables. What is up to date is not."""
     world = World(
         {
             "models/a.sql": "select 1 as x",
@@ -419,7 +419,8 @@ def test_parents_that_were_not_selected_and_are_out_of_date_are_listed() -> None
     )
     assert world.plan("d").stale_parents == ()
     world.edit({"models/a.sql": "select 7 as x", "models/c.sql": "select 2 as z"})
-    assert world.plan("d").stale_parents == ("c",)
+    assert world.plan("d").stale_parents == ("a", "c")
+    assert world.plan("d", "b").stale_parents == ("a", "c")
     assert world.plan("b").stale_parents == ("a",)
     assert world.plan("b", "a").stale_parents == ()
 
