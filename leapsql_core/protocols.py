@@ -275,8 +275,13 @@ class WarehouseTransaction(Protocol):
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return the columns of a relation, in order."""
 
-    def run_test(self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int) -> DataTestResult:
-        """Run one test of a relation, with at most `sample` failing rows; `to` is the relation that it refers to."""
+    def run_test(
+        self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
+    ) -> DataTestResult:
+        """Run one test of a relation, with at most `sample` failing rows; `to` is the relation that it refers to.
+
+        `key` are columns that tell its rows apart.
+        """
 
     def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:
         """Take the row count and the versions of column sets, in one scan; names that are not there are passed over."""

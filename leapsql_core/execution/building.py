@@ -28,6 +28,7 @@ from leapsql_core.planning import all_in_order
 from leapsql_core.protocols import Build, DataVersions, Marker, Warehouse, WarehouseTransaction
 
 _SAMPLE = 5
+_LONGEST_VALUE = 40
 
 
 class TestsFailed(LeapSQLError):
@@ -211,27 +212,47 @@ def _test(
 ) -> tuple[DataTestResult, ...]:
     """Run the tests whose results do not stand, and return the results of all."""
     results: list[DataTestResult] = []
+    key = _key_of(job.node)
     for one, basis in zip(job.examinations, bases, strict=True):
         kept = one.kept
         if kept is not None and kept.basis == basis:
             results.append(DataTestResult(one.test, kept.failures, kept.columns, kept.sample, kept.tested_at))
             continue
-        results.append(transaction.run_test(job.node.relation, one.test, to=one.to, sample=_SAMPLE))
+        results.append(transaction.run_test(job.node.relation, one.test, to=one.to, sample=_SAMPLE, key=key))
         _go_on(cancelled)
     if any(not result.passed and result.test.severity == "error" for result in results):
         raise TestsFailed(results)
     return tuple(results)
 
 
+def _key_of(node: Node) -> tuple[str, ...]:
+    """Return the columns that tell the rows of a model apart: its unique key, else what a test says is unique."""
+    if not isinstance(node, Model):
+        return ()
+    tested = (test.columns for test in node.config.tests if test.kind == "unique" and test.where is None)
+    return node.config.unique_key or next(tested, ())
+
+
 def describe_failure(result: DataTestResult) -> str:
     """Return one failing test in words, with some of what fails it."""
     shown = "; ".join(
-        ", ".join(f"{name} = {value}" for name, value in zip(result.columns, row, strict=True)) for row in result.sample
+        ", ".join(f"{name} = {_short(value)}" for name, value in zip(result.columns, row, strict=True))
+        for row in result.sample
     )
     more = "" if result.failures <= len(result.sample) else "; …"
     since = result.stands_since
     stands = "" if since is None else f"; so it was {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and nothing changed"
     return f"test {result.test.label} failed: {result.failures} failing ({shown}{more}){stands}"
+
+
+def _short(value: str) -> str:
+    r"""Return a value in one line, its beginning if it is long.
+
+    >>> _short("a\nb"), len(_short("a" * 100))
+    ('a b', 40)
+    """
+    line = " ".join(value.split("\n"))
+    return line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1] + "…"
 
 
 def _milliseconds(since: float) -> int:

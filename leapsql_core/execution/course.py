@@ -125,7 +125,9 @@ def finish(course: Course, path: str, decision: Decision, future: Future[Built])
     try:
         built = future.result()
     except TestsFailed as exc:
-        return fail(course, path, decision, f"{node.file}: {exc}", tests=exc.results)
+        # Masked before anything of it is put into words: of a secret cut short nobody would know that it is one.
+        masked = TestsFailed(_masked_results(course, exc.results))
+        return fail(course, path, decision, f"{node.file}: {masked}", tests=exc.results)
     except Cancelled:
         return skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled while it was built"))
     except LeapSQLError as exc:

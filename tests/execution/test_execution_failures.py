@@ -161,6 +161,18 @@ def test_a_warning_reports_and_lets_it_pass(make_lab: Make) -> None:
     assert (result.passed, result.failures, result.sample) == (False, 1, (("NULL",),))
 
 
+def test_a_failing_row_is_told_in_a_few_words(make_lab: Make) -> None:
+    """By the key that its model says is unique, and what is tested; long values are cut short."""
+    columns = ", ".join(f"{number} as c{number}" for number in range(20))
+    query = f"select {columns}, 5 as id, null::int as x, repeat('long ', 50) as y"
+    tests = "tests:\n  - unique: id\n  - not_null: x\n  - expression: \"y = ''\""
+    lab = make_lab({"models/m.sql": f"/*---\n{tests}\n---*/\n{query}"})
+    assert lab.run()["m"].error == (
+        "models/m.sql: test not_null(x) failed: 1 failing (id = 5, x = NULL);"
+        " test expression(y = '') failed: 1 failing (id = 5, y = long long long long long long long long…)"
+    )
+
+
 def test_all_failing_tests_are_told_with_a_few_rows_each(make_lab: Make) -> None:
     """Every test is run before the model is given up; more rows than are shown are hinted at."""
     frontmatter = (
@@ -384,6 +396,21 @@ def describe(event: Any) -> Any:
     if isinstance(event, ModelFinished):
         return {name: getattr(event, name) for name in event.__slots__ if name != "node"}
     return event
+
+
+def test_a_secret_in_a_failing_row_is_masked_before_it_is_cut_short(make_lab: Make) -> None:
+    """Half a secret would be a leak that no mask finds."""
+    secret = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ\n-----END KEY-----"
+    lab = make_lab(
+        {
+            "leapsql.yaml": "target: {type: duckdb, database: ':memory:'}\nsecrets: [KEY]\n",
+            "models/m.sql": "/*---\ntests:\n  - expression: length(k) = 0\n---*/\nselect '{{ env.KEY }}' as k",
+        },
+        environ={"KEY": secret},
+    )
+    error = lab.run()["m"].error or ""
+    assert "k = <secret KEY " in error
+    assert "BEGIN" not in error
 
 
 def test_a_changed_secret_is_a_changed_query(make_lab: Make) -> None:

@@ -45,7 +45,7 @@ def test_not_null_counts_rows_without_a_value(warehouse: DuckDBWarehouse, sql: S
     """Empty text and zero are values."""
     sql("CREATE TABLE main.t AS SELECT * FROM (VALUES (1, ''), (2, NULL), (0, NULL)) AS v(a, b)")
     result = run_test(warehouse, DataTest("not_null", ("b",)))
-    assert (result.failures, result.sample) == (2, (("2", "NULL"), ("0", "NULL")))
+    assert (result.failures, result.sample) == (2, (("NULL", "2"), ("NULL", "0")))
     assert run_test(warehouse, DataTest("not_null", ("a",))).passed
 
 
@@ -138,7 +138,7 @@ def test_relationships_to_an_empty_relation_fail(warehouse: DuckDBWarehouse, sql
 
 
 def test_an_expression_must_hold_in_every_row(warehouse: DuckDBWarehouse, sql: Sql) -> None:
-    """Where it is unknown, for a part of it is NULL, it passes; the sample shows whole rows."""
+    """Where it is unknown, for a part of it is NULL, it passes."""
     sql("CREATE TABLE main.t AS SELECT * FROM (VALUES (1, 2), (5, 2), (NULL, 2)) AS v(a, b)")
     result = run_test(warehouse, DataTest("expression", expression="a < b"))
     assert (result.failures, result.columns, result.sample) == (1, ("a", "b"), (("5", "2"),))
@@ -154,6 +154,30 @@ def test_a_sample_is_as_small_as_asked_for_and_counts_go_on(warehouse: DuckDBWar
     sql("CREATE TABLE main.t AS SELECT NULL::INTEGER AS a FROM range(100)")
     result = run_test(warehouse, DataTest("not_null", ("a",)), sample=5)
     assert (result.failures, len(result.sample)) == (100, 5)
+
+
+WIDE = "CREATE TABLE main.t AS SELECT 7 AS id, 1 AS a, 2 AS b, 3 AS c, 4 AS d, 5 AS e, 6 AS f, NULL::INTEGER AS z"
+
+
+def test_a_failing_row_is_shown_by_its_key_and_what_is_tested(warehouse: DuckDBWarehouse, sql: Sql) -> None:
+    """A wide row would hide what is wrong in it; a key that is not there is passed over."""
+    sql(WIDE)
+    empty, wrong = DataTest("not_null", ("z",)), DataTest("expression", expression='A > "B" or coalesce(z, 0) > 1')
+    for key, shown in ((("ID",), ("id", "z")), (("z",), ("z",)), (("id", "a"), ("id", "a", "z"))):
+        assert run_test(warehouse, empty, key=key).columns == shown
+    result = run_test(warehouse, wrong, key=("id", "gone"))
+    assert (result.columns, result.sample) == (("id", "a", "b", "z"), (("7", "1", "2", "NULL"),))
+
+
+def test_a_failing_row_without_a_key_shows_a_few_columns(warehouse: DuckDBWarehouse, sql: Sql) -> None:
+    """What is tested first, then the first ones; six at most."""
+    sql(WIDE)
+    assert run_test(warehouse, DataTest("not_null", ("z",))).columns == ("z", "id", "a", "b", "c", "d")
+    expressions = {"z is not null": ("z", "id", "a", "b", "c", "d"), "false": ("id", "a", "b", "c", "d", "e")}
+    for expression, shown in expressions.items():
+        assert run_test(warehouse, DataTest("expression", expression=expression)).columns == shown
+    everything = "a + b + c + d + e + f + id < 0 and z is null"
+    assert len(run_test(warehouse, DataTest("expression", expression=everything)).columns) == 6
 
 
 def test_a_sample_shows_values_of_any_type(warehouse: DuckDBWarehouse, sql: Sql) -> None:

@@ -56,10 +56,16 @@ def columns(warehouse: DuckDBWarehouse, relation: Relation = T) -> tuple[Column,
 
 
 def run_test(
-    warehouse: DuckDBWarehouse, test: DataTest, *, to: Relation | None = None, sample: int = 5, relation: Relation = T
+    warehouse: DuckDBWarehouse,
+    test: DataTest,
+    *,
+    to: Relation | None = None,
+    sample: int = 5,
+    relation: Relation = T,
+    key: Sequence[str] = (),
 ) -> DataTestResult:
     with warehouse.transaction() as transaction:
-        return transaction.run_test(relation, test, to=to, sample=sample)
+        return transaction.run_test(relation, test, to=to, sample=sample, key=key)
 
 
 def apply(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -20,6 +21,10 @@ _INTEGERS = frozenset(
 )
 
 
+_MOST_SHOWN = 6
+_WORDS = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
+
+
 @dataclass(frozen=True, slots=True)
 class FailingRows:
     """A query for what fails a test, with its parameters; one row for each failure."""
@@ -28,10 +33,13 @@ class FailingRows:
     parameters: tuple[Any, ...] = ()
 
 
-def failing_rows(relation: Relation, test: DataTest, columns: tuple[Column, ...], to: Relation | None) -> FailingRows:
-    """Return the query for what fails `test` in `relation`, which has `columns`.
+def failing_rows(
+    relation: Relation, test: DataTest, columns: tuple[Column, ...], to: Relation | None, *, key: Sequence[str] = ()
+) -> FailingRows:
+    """Return the query for what fails `test` in `relation`, which has `columns`; `key` tells its rows apart.
 
-    NULL passes every test but ``not_null``, as it passes SQL's own constraints.
+    NULL passes every test but ``not_null``, as it passes SQL's own constraints. A row that fails is shown by its key
+    and by what is tested; where there is no key, by some more of its columns.
 
     Raises:
         WarehouseError: the test names a column that is not there.
@@ -39,12 +47,14 @@ def failing_rows(relation: Relation, test: DataTest, columns: tuple[Column, ...]
     types = {column.name.casefold(): column for column in columns}
     kept = f"({test.where}\n)" if test.where else "true"
     if test.kind == "expression":
-        return FailingRows(f"SELECT * FROM {relation.sql} WHERE {kept} AND NOT ({test.expression}\n)")
+        shown = _shown(columns, key, _named_in(test.expression or "", columns))
+        return FailingRows(f"SELECT {shown} FROM {relation.sql} WHERE {kept} AND NOT ({test.expression}\n)")
     found = [_column(name, types, relation, test) for name in test.columns]
     quoted = [quote_identifier(column.name) for column in found]
     filled = " AND ".join(f"{name} IS NOT NULL" for name in quoted)
     if test.kind == "not_null":
-        return FailingRows(f"SELECT * FROM {relation.sql} WHERE {kept} AND {quoted[0]} IS NULL")
+        shown = _shown(columns, key, [found[0].name])
+        return FailingRows(f"SELECT {shown} FROM {relation.sql} WHERE {kept} AND {quoted[0]} IS NULL")
     if test.kind == "unique":
         keys = ", ".join(quoted)
         return FailingRows(
@@ -66,6 +76,26 @@ def failing_rows(relation: Relation, test: DataTest, columns: tuple[Column, ...]
         f"SELECT {quoted[0]}, count(*) AS times FROM (SELECT * FROM {relation.sql} WHERE {kept} AND {filled}) AS here"
         f" WHERE NOT EXISTS ({there}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}"
     )
+
+
+def _shown(columns: Sequence[Column], key: Iterable[str], tested: Iterable[str]) -> str:
+    """Return what is shown of a failing row: its key and the columns tested, or a few more where it has no key."""
+    known = {column.name.casefold(): column.name for column in columns}
+    keys = [known[name.casefold()] for name in key if name.casefold() in known]
+    chosen = dict.fromkeys([*keys, *tested])
+    if not keys:
+        chosen |= dict.fromkeys(column.name for column in columns[: max(_MOST_SHOWN - len(chosen), 0)])
+    return ", ".join(map(quote_identifier, list(chosen)[: max(_MOST_SHOWN, len(keys) + 1)]))
+
+
+def _named_in(expression: str, columns: Sequence[Column]) -> list[str]:
+    r"""Return the columns that an expression seems to name, in their order.
+
+    >>> _named_in("lower(b) = \"A a\" or c", [Column(name, "DATE") for name in ("a a", "b", "d")])
+    ['a a', 'b']
+    """
+    words = {(quoted.replace('""', '"') or word).casefold() for quoted, word in _WORDS.findall(expression)}
+    return [column.name for column in columns if column.name.casefold() in words]
 
 
 def _as_text(value: Any, kind: str) -> str | None:

@@ -85,9 +85,11 @@ class DuckDBTransaction:
         """Return names and types of the columns, in order; a type tells its collation."""
         return describe(self._cursor, relation)
 
-    def run_test(self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int) -> DataTestResult:
-        """Run one test; a failing one shows at most `sample` failures."""
-        failing = failing_rows(relation, test, self.columns(relation), to)
+    def run_test(
+        self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
+    ) -> DataTestResult:
+        """Run one test; a failing one shows at most `sample` failures, a row by its `key` and what is tested."""
+        failing = failing_rows(relation, test, self.columns(relation), to, key=key)
         with refusals(f"test {test.label} cannot run"):
             counted = self._cursor.execute(f"SELECT count(*) FROM ({failing.sql})", failing.parameters).fetchone()
             failures = _count(counted)
