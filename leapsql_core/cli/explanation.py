@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leapsql_core.cli.causes import Cause, Recorded, find_causes
 from leapsql_core.cli.inquiry import ask_state
 from leapsql_core.cli.wording import moment
 from leapsql_core.hashing import column_set_key
@@ -13,6 +15,11 @@ from leapsql_core.models import ColumnSet, Decision, Failure, InputKind, Model, 
 from leapsql_core.planning import VersionBook, unified_difference
 from leapsql_core.session import Planned
 
+_REASONS = """
+SELECT model_runs.id, model_runs.reason, model_runs.detail
+FROM current_traces JOIN model_runs ON model_runs.id = current_traces.model_run_id
+WHERE current_traces.environment = {environment} AND model_runs.reason IS NOT NULL
+"""
 _MODEL_RUN = "SELECT run_id, rows_affected, execution_ms FROM model_runs WHERE id = {model_run_id}"
 
 
@@ -41,16 +48,6 @@ class InputThenAndNow:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """A decision further up that this one hangs on; ``columns`` are those that ``reader`` reads of it."""
-
-    depth: int
-    decision: Decision
-    reader: str | None = None
-    columns: ColumnSet = ()
-
-
-@dataclass(frozen=True, slots=True)
 class LastBuild:
     """The build whose trace is current; ``run_id`` and the numbers are gone if its run was deleted."""
 
@@ -62,7 +59,11 @@ class LastBuild:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that there is to say of one decision."""
+    """All that there is to say of one decision.
+
+    ``same_query`` tells of a text that differs that it is proven to mean the same. ``cause_diffs`` and
+    ``cause_failures`` hold, of what the decision hangs on, how queries differ and what has failed.
+    """
 
     node: Node
     decision: Decision
@@ -71,6 +72,9 @@ class Explanation:
     diff: str | None
     last_build: LastBuild | None
     failure: Failure | None
+    same_query: bool
+    cause_diffs: Mapping[str, str]
+    cause_failures: Mapping[str, Failure]
 
 
 def explain(planned: Planned, path: str, *, state_path: Path) -> Explanation:
@@ -80,36 +84,27 @@ def explain(planned: Planned, path: str, *, state_path: Path) -> Explanation:
         StateError: the state cannot be read.
     """
     node, trace = planned.project.nodes[path], planned.snapshot.traces.get(path)
+    failures = planned.snapshot.failures
+    causes = find_causes(planned, path, _recorded(planned, state_path))
+    roots = [cause.name for cause in causes[1:] if cause.name in planned.project.nodes]
     return Explanation(
         node=node,
         decision=planned.plan.decisions[path],
-        causes=_causes(planned, path),
+        causes=causes,
         inputs=_inputs(planned, node, trace),
         diff=text_difference(planned, node, trace),
         last_build=None if trace is None else _last_build(trace, state_path),
+        same_query=path not in planned.plan.rewritten,
         failure=planned.snapshot.failures.get(path),
+        cause_diffs=_rewritten_diffs(planned, roots),
+        cause_failures={name: failures[name] for name in roots if _failed_as_it_is(planned, name)},
     )
 
 
-def _causes(planned: Planned, path: str) -> tuple[Cause, ...]:
-    """Return the decisions that lead to this one, each below the one that hangs on it; nothing if there are none."""
-    decisions = planned.plan.decisions
-    found: list[Cause] = []
-    seen: set[str] = set()
-    stack = [Cause(0, decisions[path])]
-    while stack:
-        cause = stack.pop()
-        found.append(cause)
-        name = cause.decision.path
-        if name in seen or cause.decision.reason != "input_pending":
-            continue
-        seen.add(name)
-        stack += [
-            Cause(cause.depth + 1, decisions[entry.name], name, entry.columns)
-            for entry in reversed(planned.project.nodes[name].inputs)
-            if entry.name in decisions and decisions[entry.name].action != "skip" and entry.name != name
-        ]
-    return tuple(found) if len(found) > 1 else ()
+def _recorded(planned: Planned, state_path: Path) -> dict[str, Recorded]:
+    """Return why each relation that stands in the environment was built, by its model run."""
+    found = ask_state(state_path, _REASONS, {"environment": planned.plan.environment})
+    return {row["id"]: Recorded(row["reason"], row["detail"] or "") for row in found}
 
 
 def _inputs(planned: Planned, node: Node, trace: Trace | None) -> tuple[InputThenAndNow, ...]:
@@ -132,6 +127,19 @@ def _inputs(planned: Planned, node: Node, trace: Trace | None) -> tuple[InputThe
             )
         )
     return tuple(found)
+
+
+def _rewritten_diffs(planned: Planned, paths: Iterable[str]) -> dict[str, str]:
+    """Return how the queries differ of those models whose code is not the one that was built."""
+    rewritten = [path for path in dict.fromkeys(paths) if path in planned.plan.rewritten]
+    traces, nodes = planned.snapshot.traces, planned.project.nodes
+    diffs = {path: text_difference(planned, nodes[path], traces.get(path)) for path in rewritten}
+    return {path: diff for path, diff in diffs.items() if diff is not None}
+
+
+def _failed_as_it_is(planned: Planned, path: str) -> bool:
+    failure = planned.snapshot.failures.get(path)
+    return failure is not None and failure.content_hash in (None, planned.project.nodes[path].content_hash)
 
 
 def text_difference(planned: Planned, node: Node, trace: Trace | None) -> str | None:

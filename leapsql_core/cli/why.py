@@ -7,17 +7,20 @@ from typing import Any
 
 import click
 
-from leapsql_core.cli.explanation import Cause, Explanation, InputThenAndNow, explain
+from leapsql_core.cli.causes import Cause
+from leapsql_core.cli.explanation import Explanation, InputThenAndNow, explain
 from leapsql_core.cli.opening import find_node, open_project
 from leapsql_core.cli.options import Settings, command
 from leapsql_core.cli.output import show
 from leapsql_core.cli.pages import Block, Cell, Column, Excerpt, Line, Style, Table, Tree, line, paragraph, row
 from leapsql_core.cli.plan import ACTION_STYLES
 from leapsql_core.cli.wording import added_detail, columns_words, counted, duration, moment, reason_words, short
-from leapsql_core.models import Decision
+from leapsql_core.models import Decision, Failure
 from leapsql_core.session import plan_session
 
 _VERDICTS = {"build": "is to be built", "check": "is to be checked", "skip": "stays as it is"}
+
+_MOST_DIFFS = 3
 
 Mask = Callable[[str], str]
 
@@ -46,16 +49,28 @@ def _page(found: Explanation, mask: Mask) -> list[Block]:
     if found.causes:
         page.append(Tree(tuple((cause.depth, _cause_line(cause, mask)) for cause in found.causes)))
     if found.diff is not None:
-        page.append(Excerpt(found.diff, "diff"))
+        page.append(Excerpt(found.diff, "diff", headline=_diff_headline(found)))
+    for path, text in list(found.cause_diffs.items())[:_MOST_DIFFS]:
+        page.append(Excerpt(text, "diff", headline=line(Cell(path, "strong"))))
     if found.inputs:
         columns = (Column("reads"), Column("now"), Column("columns", fit="wrap"))
         page.append(Table(columns, tuple(_input_row(entry, found) for entry in found.inputs)))
     page += paragraph([_last_build_line(found)])
-    if found.failure is not None:
-        times = "once" if found.failure.attempts == 1 else f"{found.failure.attempts} times"
-        headline = line(Cell(f"it failed {times} since", "bad"))
-        page.append(Excerpt(found.failure.error or "", headline=headline))
+    failures = {"it": found.failure, **found.cause_failures}
+    page += [_failure(name, failure) for name, failure in failures.items() if failure is not None]
     return page
+
+
+def _diff_headline(found: Explanation) -> Line:
+    """Return what to say of a text that differs where the decision is about something else."""
+    if not found.same_query or found.decision.reason in ("formatting_only", "metadata_only"):
+        return ()
+    return line("its text changed too, and is proven to be the same query")
+
+
+def _failure(name: str, failure: Failure) -> Excerpt:
+    times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
+    return Excerpt(failure.error or "", headline=line(Cell(f"{name} failed {times} since", "bad")))
 
 
 def _verdict(found: Explanation, mask: Mask) -> Line:
@@ -82,9 +97,21 @@ def _reason(decision: Decision, mask: Mask, *, differs: bool = False) -> str:
 
 def _cause_line(cause: Cause, mask: Mask) -> Line:
     decision = cause.decision
-    parts: list[str | Cell] = [Cell(decision.path, "strong"), "  ", _action(decision)]
-    if decision.reason != "input_pending":
-        parts.append(f"  {_reason(decision, mask)}")
+    parts: list[str | Cell] = [Cell(cause.name, "strong"), "  "]
+    if decision is None:
+        parts.append("a source, as it is now")
+    elif cause.built_at is not None:
+        parts.append(Cell(f"built {moment(cause.built_at)}", "good"))
+        if cause.recorded is not None:
+            words, detail = reason_words(cause.recorded.reason), cause.recorded.detail
+            more = added_detail(cause.recorded.reason, detail)
+            parts.append(f"  {words}: {more}" if more else f"  {words}")
+    elif decision.action == "skip":
+        parts.append("a view")
+    else:
+        parts.append(_action(decision))
+        if decision.reason != "input_pending":
+            parts.append(f"  {_reason(decision, mask)}")
     if cause.reader is not None:
         parts.append(Cell(f"  read for {columns_words(cause.columns)}", "quiet"))
     return line(*parts)
@@ -140,14 +167,7 @@ def _facts(found: Explanation, environment: str, mask: Mask) -> dict[str, Any]:
         **_decision_facts(found.decision, mask),
         "mode": found.decision.mode,
         "content_hash": found.node.content_hash,
-        "causes": [
-            {
-                **_decision_facts(cause.decision, mask),
-                "reader": cause.reader,
-                "columns": None if cause.columns is None else list(cause.columns),
-            }
-            for cause in found.causes[1:]
-        ],
+        "causes": [_cause_facts(cause, found, mask) for cause in found.causes[1:]],
         "inputs": [_input_facts(entry) for entry in found.inputs],
         "diff": found.diff,
         "last_build": last
@@ -162,6 +182,21 @@ def _facts(found: Explanation, environment: str, mask: Mask) -> dict[str, Any]:
         },
         "failure": failure
         and {"attempts": failure.attempts, "content_hash": failure.content_hash, "error": failure.error},
+    }
+
+
+def _cause_facts(cause: Cause, found: Explanation, mask: Mask) -> dict[str, Any]:
+    decision, recorded, failure = cause.decision, cause.recorded, found.cause_failures.get(cause.name)
+    return {
+        "path": cause.name,
+        "action": None if decision is None else decision.action,
+        "reason": recorded.reason if recorded else None if decision is None else decision.reason,
+        "detail": recorded.detail if recorded else None if decision is None else mask(decision.detail),
+        "reader": cause.reader,
+        "columns": None if cause.columns is None else list(cause.columns),
+        "built_at": cause.built_at,
+        "diff": found.cause_diffs.get(cause.name),
+        "error": None if failure is None else failure.error,
     }
 
 

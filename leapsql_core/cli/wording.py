@@ -27,6 +27,8 @@ def added_detail(reason: str, detail: str) -> str:
 
     >>> added_detail("query_changed", "its query changed: `a` → `b`")
     '`a` → `b`'
+    >>> added_detail("tests_changed", "its tests changed; its rows stand")
+    'its rows stand'
     >>> added_detail("new", "it was never built in dev; it failed once since")
     'it failed once since'
     >>> added_detail("input_pending", "builds if a or b changes in what it reads")
@@ -36,7 +38,8 @@ def added_detail(reason: str, detail: str) -> str:
         return detail.removeprefix("builds if ").replace(" changes in what it reads", "", 1)
     if reason in _SAYS_IT_ALL:
         return detail.partition("; ")[2]
-    return detail.removeprefix(f"its {reason_words(reason)}: ")
+    its = f"its {reason_words(reason)}"
+    return detail.removeprefix(f"{its}: ").removeprefix(f"{its}; ")
 
 
 def number(count: int | None) -> str:

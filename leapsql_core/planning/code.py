@@ -21,6 +21,7 @@ InputColumns = Mapping[Relation, tuple[Column, ...]]
 Prove = Callable[[str, str, InputColumns], bool]
 
 _LONGEST_LINE = 60
+_SHOWN_BEFORE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ def first_difference(pairs: list[tuple[str, str]]) -> str:
         old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in (before, now))
         for kind, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
             if kind == "replace":
-                return f"`{_short(old[i])}` → `{_short(new[k])}`"
+                before_line, now_line = _around_the_difference(old[i], new[k])
+                return f"`{before_line}` → `{now_line}`"
             if kind == "delete":
                 return f"without `{_short(old[i])}`" + (f" and {j - i - 1} lines more" if j - i > 1 else "")
             if kind == "insert":
@@ -136,6 +138,28 @@ def unified_difference(before: str, now: str, name_before: str, name_now: str) -
     """Return all that differs between two texts, as a unified diff under the names given."""
     lines = (before.splitlines(), now.splitlines())
     return "\n".join(difflib.unified_diff(*lines, name_before, name_now, lineterm="", n=3))
+
+
+def _around_the_difference(before: str, now: str) -> tuple[str, str]:
+    """Return two lines as they may be shown: where one is long, the part of both in which they differ.
+
+    >>> _around_the_difference("select " + "a, " * 40 + "b + 1", "select " + "a, " * 40 + "b + 2")
+    ('…a, a, a, a, a, b + 1', '…a, a, a, a, a, b + 2')
+    """
+    if max(len(before), len(now)) > _LONGEST_LINE:
+        same = next(
+            (i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), min(len(before), len(now))
+        )
+        start = max(same - _SHOWN_BEFORE, 0)
+        if start:
+            before, now = f"…{before[start:].lstrip()}", f"…{now[start:].lstrip()}"
+    return _short(before), _short(now)
+
+
+def _equal_characters(a: str, b: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    differing = (place for place, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1])
+    return next(differing, min(len(a), len(b)))
 
 
 def _short(line: str) -> str:

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime
 
+import duckdb
 from cli_shop import Shop, Terminal
 
 
@@ -91,6 +92,92 @@ def test_a_cause_that_is_met_twice_is_followed_once(built: Shop) -> None:
         ("marts.twice", "marts.both"),
         ("marts.customers", "marts.twice"),
     ]
+
+
+RAISED = "id,customer,amount,note\n1,ann,11,x\n2,bob,20,y\n3,ann,30,z\n"
+
+
+def chain(shop: Shop, model: str) -> list[tuple[str, str | None, str | None, list[str]]]:
+    """Return name, reader, reason and columns of all that a decision hangs on."""
+    causes = shop.json("why", model)["causes"]
+    return [(cause["path"], cause["reader"], cause["reason"], cause["columns"]) for cause in causes]
+
+
+def test_a_cause_that_was_built_meanwhile_is_found_behind_views(built: Shop) -> None:
+    """A run of a part leaves its readers behind: they are led to what was built since, by the columns they read."""
+    built.write("seeds/raw_orders.csv", RAISED)
+    built.leapsql("seed")
+    assert chain(built, "totals") == [
+        ("marts.customers", "marts.totals", "input_changed", ["total"]),
+        ("staging.orders", "marts.customers", "unchanged", ["customer", "amount"]),
+        ("raw_orders", "staging.orders", "seed_changed", ["amount", "customer"]),
+    ]
+    text = built.text("why", "totals")
+    assert "   └─ staging.orders  a view  read for customer, amount\n      └─ raw_orders  built 20" in text
+    assert "  seed changed  read for amount, customer\n" in text
+
+
+def test_a_cause_that_was_built_meanwhile_leads_to_its_own(built: Shop) -> None:
+    """From table to table by the reasons that the state keeps; what was built before has nothing to do with it."""
+    built.write("models/marts/other.sql", "select count(*) as n from staging.orders\n")
+    built.write("models/marts/both.sql", "select total, n from marts.customers, marts.other\n")
+    built.leapsql("run")
+    built.write("seeds/raw_orders.csv", RAISED)
+    built.leapsql("run", "raw_orders", "customers")
+    assert chain(built, "both") == [
+        ("marts.customers", "marts.both", "input_changed", ["total"]),
+        ("staging.orders", "marts.customers", "unchanged", ["customer", "amount"]),
+        ("raw_orders", "staging.orders", "seed_changed", ["amount", "customer"]),
+    ]
+    causes = built.json("why", "both")["causes"]
+    assert [cause["built_at"] is None for cause in causes] == [False, True, False]
+    assert causes[0]["detail"] == "staging.orders changed: data, in customer, amount"
+    with closing(sqlite3.connect(built.root / ".leapsql" / "state.db")) as connection:
+        connection.execute("DELETE FROM runs")
+        connection.commit()
+    assert [cause[0] for cause in chain(built, "both")] == ["marts.customers"]
+
+
+def test_a_source_behind_a_view_is_named(shop: Shop) -> None:
+    """A view shows its sources as they are now, so they are where a change may come from."""
+    shop.write("models/fetched.sql", "/*---\nmaterialized: view\n---*/\nselect a, b from raw.facts")
+    shop.write("models/told.sql", "select sum(a) as a from fetched")
+    with closing(duckdb.connect(str(shop.root / "facts.duckdb"))) as connection:
+        connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.facts AS SELECT 1 AS a, 2 AS b")
+    shop.edit("leapsql.yaml", "{type: duckdb}", "{type: duckdb, database: facts.duckdb}")
+    shop.leapsql("run")
+    with closing(duckdb.connect(str(shop.root / "facts.duckdb"))) as connection:
+        connection.execute("UPDATE raw.facts SET a = 5")
+    assert "told  build  input changed: fetched changed: data, in a\n" in shop.text("why", "told")
+    assert chain(shop, "told") == [
+        ("fetched", "told", "unchanged", ["a"]),
+        ("raw.facts", "fetched", None, ["a"]),
+    ]
+    assert "   └─ raw.facts  a source, as it is now  read for a\n" in shop.text("why", "told")
+
+
+def test_the_change_at_the_root_is_shown_in_full(built: Shop) -> None:
+    """Whoever asks three levels below sees the text that changed, and what went wrong with it."""
+    built.edit("models/marts/customers.sql", "sum(amount)", "nothing(amount)")
+    built.leapsql("run")
+    text = built.text("why", "totals")
+    assert "\nmarts.customers\n  --- built 20" in text
+    assert "\n  +select customer, nothing(amount) as total\n" in text
+    assert "\nmarts.customers failed once since\n  models/marts/customers.sql:7: " in text
+    (cause,) = built.json("why", "totals")["causes"]
+    assert "+select customer, nothing(amount) as total" in cause["diff"]
+    assert cause["error"].startswith("models/marts/customers.sql:7: ")
+    built.edit("models/marts/customers.sql", "nothing(amount)", "max(amount)")
+    assert built.json("why", "totals")["causes"][0]["error"] is None  # other code than that which failed
+
+
+def test_a_text_that_is_proven_the_same_is_not_taken_for_the_cause(built: Shop) -> None:
+    """Where something else decides, a difference that means nothing says so of itself."""
+    built.edit("models/marts/totals.sql", "select sum(total)", "SELECT sum(total)")
+    assert "proven to be the same query" not in built.text("why", "totals")
+    built.edit("models/marts/customers.sql", "sum(amount)", "max(amount)")
+    text = built.text("why", "totals")
+    assert "\nits text changed too, and is proven to be the same query\n  --- built 20" in text
 
 
 def test_each_input_says_whether_it_is_as_it_was(built: Shop) -> None:

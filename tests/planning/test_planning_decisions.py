@@ -406,6 +406,14 @@ def test_models_that_are_gone_leave_orphans() -> None:
     assert set(world.actions().values()) == {"skip"}
 
 
+def test_of_long_lines_the_part_that_differs_is_shown() -> None:
+    """What two lines begin with alike says nothing, and would leave no room for the rest."""
+    query = "select 'a long text that stands before everything else' as a, 1 as b from (select 2 as c, 3 as d)"
+    world = World({"models/a.sql": query}).edit({"models/a.sql": query.replace("3", "4")})
+    detail = world.decide("a").detail
+    assert detail == "its query changed: `…rom (select 2 as c, 3 as d)` → `…rom (select 2 as c, 4 as d)`"
+
+
 def test_parents_that_were_not_selected_and_are_out_of_date_are_listed() -> None:
     """Each by its path, parents first, however far above, through views and tables. What is up to date is not."""
     world = World(
