@@ -20,9 +20,11 @@ if TYPE_CHECKING:
         Event,
         ModelFinished,
         ModelStarted,
+        Origin,
         RunFinished,
         RunOptions,
         RunStarted,
+        origins,
     )
     from leapsql_core.models import (
         Column,
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
-    "execution": "Event ModelFinished ModelStarted RunFinished RunOptions RunStarted",
+    "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
     "models": (
         "Column DataTest DataTestResult Decision Model ModelRun Node Project Relation Run Seed Snapshot Source Target"
         " Trace"
@@ -87,6 +89,7 @@ __all__ = [
     "ModelRun",
     "ModelStarted",
     "Node",
+    "Origin",
     "Plan",
     "Planned",
     "Problem",
@@ -117,6 +120,7 @@ __all__ = [
     "models_built_in",
     "open_session",
     "open_state_reader",
+    "origins",
     "plan_session",
     "stream_session_run",
 ]

@@ -1,12 +1,12 @@
 """What people look at in Dagster: columns, lineage, rows, reasons, SQL, links to files."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from leapsql_core import Column, DataTest, Model, ModelFinished, Node, Session
+from leapsql_core import Column, DataTest, Model, ModelFinished, Node, Origin, Session
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
 
 COLUMN_SCHEMA = "dagster/column_schema"
@@ -43,9 +43,12 @@ def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
 
 
 def materialization_metadata(
-    loaded: LoadedAssets, done: ModelFinished, *, run_id: str, environment: str
+    loaded: LoadedAssets, done: ModelFinished, came_from: Sequence[Origin], *, run_id: str, environment: str
 ) -> dict[str, Any]:
-    """Return what a materialization shows: rows, columns, lineage, why it was built, what ran, for how long."""
+    """Return what a materialization shows: rows, columns, lineage, why it was built, what ran, for how long.
+
+    `came_from` is what of the run the build hangs on.
+    """
     node = done.node
     metadata: dict[str, Any] = {
         TABLE_NAME: str(node.relation),
@@ -61,6 +64,8 @@ def materialization_metadata(
         "leapsql/execution_seconds": (done.execution_ms or 0) / 1000,
         "leapsql/render_seconds": (done.render_ms or 0) / 1000,
     }
+    if came_from:
+        metadata["leapsql/why"] = dg.MetadataValue.md(_why_tree(done, came_from))
     if done.data_version is not None:
         metadata["leapsql/data_version"] = done.data_version
     if done.row_count is not None:
@@ -142,6 +147,20 @@ def _promised(tests: Iterable[DataTest], kind: str, column: str) -> bool:
         and [name.casefold() for name in test.columns] == [column.casefold()]
         for test in tests
     )
+
+
+def _why_tree(done: ModelFinished, came_from: Sequence[Origin]) -> str:
+    """Return the chain from a model up to the changes that began it, with the columns read on the way."""
+    lines = [f"- **{done.path}** {done.reason}: {_in_one_line(done.detail)}"]
+    for origin in came_from:
+        said = "" if origin.reason is None else f" {origin.reason}: {_in_one_line(origin.detail)}"
+        columns = "all its columns" if origin.columns is None else ", ".join(origin.columns) or "the number of its rows"
+        lines.append(f"{'  ' * origin.depth}- **{origin.path}**{said}, read for {columns}")
+    return "\n".join(lines)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split("\n"))
 
 
 def _tests_table(done: ModelFinished) -> str:

@@ -1,6 +1,6 @@
 """One op execution: the core's events become materializations, releases, log lines and, at the end, a failure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,11 +8,12 @@ import dagster as dg
 from leapsql_core import (
     LeapSQLError,
     ModelFinished,
-    RunFinished,
+    Origin,
     RunOptions,
     RunStarted,
     Session,
     models_built_in,
+    origins,
     stream_session_run,
 )
 from leapsql_dagster.loading import LoadedAssets
@@ -53,9 +54,8 @@ def stream_run(
         parallel=parallel,
         orchestrator_run_id=context.run.run_id,
     )
-    failed: list[ModelFinished] = []
-    skipped: list[ModelFinished] = []
-    run_id = ""
+    finished: dict[str, ModelFinished] = {}
+    run_id, checked = "", set[str]()
     events = stream_session_run(
         session, options, wait_seconds=wait_seconds, on_wait=context.log.info, connection_config=connection_config
     )
@@ -63,22 +63,31 @@ def stream_run(
         for event in events:
             if isinstance(event, RunStarted):
                 run_id = event.run_id
+                checked = {path for path, found in event.plan.decisions.items() if found.action == "check"}
                 _log_plan(context, event)
-            elif isinstance(event, RunFinished) or not isinstance(event, ModelFinished):
+            if not isinstance(event, ModelFinished):
                 continue
-            elif event.status == "failed":
-                failed.append(event)
+            finished[event.path] = event
+            if event.status == "failed":
                 context.log.error(f"{event.path} failed: {event.error}")
-            else:
-                if event.status == "skipped":
-                    skipped.append(event)
-                yield from _results(
-                    event, loaded, materializes=materializes, awaited=awaited, run_id=run_id, environment=environment
-                )
+                continue
+            came_from = origins(session.project, finished, event.path)
+            yield from _results(
+                event,
+                loaded,
+                came_from,
+                materializes=materializes,
+                awaited=awaited,
+                run_id=run_id,
+                environment=environment,
+            )
     except LeapSQLError as exc:
         raise dg.Failure(description=str(exc)) from exc
     finally:
         events.close()
+    skipped = [event for event in finished.values() if event.status == "skipped"]
+    failed = [event for event in finished.values() if event.status == "failed"]
+    _log_checked(context, session, finished, checked)
     _log_skipped(context, skipped)
     if failed:
         raise _failure(failed, skipped)
@@ -96,6 +105,7 @@ def _selection(context: dg.AssetExecutionContext, loaded: LoadedAssets, session:
 def _results(
     event: ModelFinished,
     loaded: LoadedAssets,
+    came_from: Sequence[Origin],
     *,
     materializes: bool,
     awaited: set[dg.AssetKey],
@@ -107,7 +117,7 @@ def _results(
     if event.status == "success" and materializes:
         yield dg.MaterializeResult(
             asset_key=key,
-            metadata=materialization_metadata(loaded, event, run_id=run_id, environment=environment),
+            metadata=materialization_metadata(loaded, event, came_from, run_id=run_id, environment=environment),
             data_version=None if event.data_version is None else dg.DataVersion(event.data_version),
             tags={CODE_VERSION_TAG: event.code_version},
         )
@@ -127,6 +137,24 @@ def _log_plan(context: dg.AssetExecutionContext, event: RunStarted) -> None:
         lines.append(f"  taken over from the warehouse, unknown to the state: {', '.join(event.adopted)}")
     if event.plan.stale_parents:
         lines.append(f"  not selected, though out of date: {', '.join(event.plan.stale_parents)}")
+    context.log.info("\n".join(lines))
+
+
+def _log_checked(
+    context: dg.AssetExecutionContext, session: Session, finished: Mapping[str, ModelFinished], checked: set[str]
+) -> None:
+    """Log why models were built that the plan had said to check, with the changes that this began with."""
+    built = [event for event in finished.values() if event.status == "success" and event.path in checked]
+    if not built:
+        return
+    lines = [f"{len(built)} checked and built:"]
+    for event in built[:_MOST_LOGGED]:
+        came_from = origins(session.project, finished, event.path)
+        roots = {o.path: f"{o.path}: {o.reason}" for o in came_from if o.reason not in (None, "input_changed")}
+        began = f" ← {', '.join(roots.values())}" if roots else ""
+        lines.append(f"  {event.path}: {event.reason} ({event.detail}){began}")
+    if len(built) > _MOST_LOGGED:
+        lines.append(f"  … and {len(built) - _MOST_LOGGED} more")
     context.log.info("\n".join(lines))
 
 

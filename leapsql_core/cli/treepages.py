@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from leapsql_core.cli.environmentpages import columns_difference_words, columns_facts
@@ -60,7 +60,7 @@ def changes_of(planned: Planned, *, with_orphans: bool) -> Changes:
             trace = planned.snapshot.traces.get(path)
             diff = text_difference(planned, node, trace)
             models.append(Change(decision, _columns(node, trace), diff))
-    return Changes(tuple(models), planned.plan.orphans if with_orphans else (), tuple(recurring))
+    return Changes(tuple(models), _gone(planned) if with_orphans else (), tuple(recurring))
 
 
 def _columns(node: Node, trace: Trace | None) -> ColumnDifferences | None:
@@ -114,11 +114,15 @@ def _row(change: Change, detail: str) -> Line:
     return row(*cells, style="quiet" if decision.action == "skip" else None)
 
 
+def _gone(planned: Planned) -> tuple[str, ...]:
+    """Return the models that were built and that the project no longer has."""
+    return tuple(path for path in planned.snapshot.traces if path not in planned.project.nodes)
+
+
 def _stream_notices(changes: Changes, planned: Planned, *, full: bool) -> Iterator[Line]:
-    orphans = set(planned.plan.orphans)
-    for notice in stream_notices(planned.project, planned.plan, verbose=full):
-        if not (orphans and "no longer in the project" in notice[0].text):
-            yield notice
+    # What is gone from the project stands in the table.
+    left = tuple(orphan for orphan in planned.plan.orphans if orphan.path not in changes.orphans)
+    yield from stream_notices(planned.project, replace(planned.plan, orphans=left), adopted=planned.lost, verbose=full)
     if changes.recurring:
         said = Cell("built by every run, changed or not: ", "warn")
         yield line(said, some_of(changes.recurring, all_of_them=full))

@@ -4,6 +4,7 @@ from leapsql_core.execution.adopting import lost_builds, with_builds, with_texts
 from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
 from leapsql_core.execution.inspecting import stream_edited
 from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, with_versions
+from leapsql_core.execution.origins import Origin, origins
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.running import stream_run
 from leapsql_core.execution.workshop import RunOptions, Workshop
@@ -14,6 +15,7 @@ __all__ = [
     "Look",
     "ModelFinished",
     "ModelStarted",
+    "Origin",
     "RunFinished",
     "RunOptions",
     "RunStarted",
@@ -22,6 +24,7 @@ __all__ = [
     "facts_of",
     "lost_builds",
     "observe",
+    "origins",
     "see",
     "stream_edited",
     "stream_run",

@@ -16,7 +16,8 @@ from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import Look
 from leapsql_core.execution.workshop import RunOptions, Workshop
-from leapsql_core.models import ColumnSet, DataTestResult, Decision, KeptTestResult, Model, Node
+from leapsql_core.hashing import column_set_key
+from leapsql_core.models import ColumnSet, DataTestResult, Decision, KeptTestResult, Model, Node, Trace, TraceInput
 from leapsql_core.planning import Plan, settle
 
 End = Literal["success", "skipped", "failed", "blocked"]
@@ -64,7 +65,13 @@ def settled(course: Course, path: str) -> Decision:
     if decision.action != "check":
         return decision
     trace, otherwise = course.ledger.traces[path], course.plan.otherwise[path]
-    return settle(project.nodes[path], trace, otherwise, project=project, book=course.ledger.book)
+    found = settle(project.nodes[path], trace, otherwise, project=project, book=course.ledger.book)
+    built = [name for name in course.reads_from[path] if course.ends.get(name) == "success"]
+    if found.action != "skip" or not built:
+        return found
+    were = "was" if len(built) == 1 else "were"
+    said = f"{', '.join(built)} {were} built, and gave the same in what it reads"
+    return replace(found, detail=f"{found.detail}; {said}")
 
 
 # --------------------------------------------------------------------------------- how a model begins, and how it ends
@@ -146,6 +153,7 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
     path, record = node.path, built.record
     assert record is not None  # a build leaves a record
     record = replace(record, execution_ms=built.execution_ms)
+    moved = _moved(course.ledger.traces.get(path), record.trace.inputs)
     course.ends[path] = "success"
     course.ledger.note_build(node, record)
     course.shop.state.record_build(record)
@@ -164,6 +172,19 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
         execution_ms=built.execution_ms,
         render_ms=built.render_ms,
         sql=None if built.sql is None else _masked(course, built.sql),
+        moved=moved,
+    )
+
+
+def _moved(last: Trace | None, reads: tuple[TraceInput, ...]) -> tuple[str, ...]:
+    """Return the names of what is not known to be as the last build read it; nothing if there was none."""
+    if last is None:
+        return ()
+    versions = {(entry.name, column_set_key(entry.columns)): entry.data_version for entry in last.inputs}
+    return tuple(
+        entry.name
+        for entry in reads
+        if entry.data_version is None or versions.get((entry.name, column_set_key(entry.columns))) != entry.data_version
     )
 
 

@@ -35,7 +35,8 @@ class ModelFinished:
     """A model is done. What a build made stands here for ``success`` alone.
 
     ``rows_affected`` counts rows written, ``row_count`` rows that the relation now holds; ``execution_ms`` and
-    ``render_ms`` are milliseconds. ``sql`` is the query that ran, with secrets masked.
+    ``render_ms`` are milliseconds. ``sql`` is the query that ran, with secrets masked. ``moved`` names the inputs that
+    were not as the last build had read them.
     """
 
     node: Node
@@ -52,6 +53,7 @@ class ModelFinished:
     execution_ms: int | None = None
     render_ms: int | None = None
     sql: str | None = None
+    moved: tuple[str, ...] = ()
     error: str | None = None
 
     @property

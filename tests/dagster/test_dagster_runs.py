@@ -281,3 +281,32 @@ def test_under_the_multiprocess_executor_a_run_works_as_in_process(shop: Shop, t
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "report.txt").read_text() == "[(60,)]"
     assert len(shop.outcomes()) == 5
+
+
+def test_a_materialization_tells_the_chain_that_led_to_it(shop: Shop) -> None:
+    """Up to the change that began it, through views, with the columns read on the way; the log tells it in short."""
+    shop.run()
+    shop.edit("seeds/raw_orders.csv", "1,ann,10", "1,ann,11")
+    result = shop.run()
+    assert metadata_of(result, "marts/totals")["leapsql/why"].value.splitlines() == [
+        "- **marts.totals** input_changed: marts.customers changed: data, in total",
+        "  - **marts.customers** input_changed: staging.orders changed: data, in customer, amount, read for total",
+        "    - **staging.orders**, read for customer, amount",
+        "      - **raw_orders** seed_changed: the content of seeds/raw_orders.csv changed, read for amount, customer",
+    ]
+    assert "leapsql/why" not in metadata_of(result, "main/raw_orders")
+    said = messages(result, shop.instance)
+    assert "build raw_orders: seed_changed (the content of seeds/raw_orders.csv changed)" in said
+    assert "marts.totals: input_changed (marts.customers changed: data, in total) ← raw_orders: seed_changed" in said
+
+
+def test_the_log_says_why_a_model_was_not_built_though_its_parent_was(shop: Shop) -> None:
+    """An early cut-off names the parent that gave the same."""
+    shop.run()
+    shop.edit("models/marts/customers.sql", "where amount >", "where true and amount >")
+    result = shop.run()
+    assert materialized(result) == ["marts/customers"]
+    assert (
+        "marts.totals: unchanged (its code and what it reads are as they were;"
+        " marts.customers was built, and gave the same in what it reads)"
+    ) in messages(result, shop.instance)
