@@ -10,7 +10,7 @@ from leapsql_core.cli.pages import Block, Cell, Column, Excerpt, Line, Style, Ta
 from leapsql_core.cli.wording import added_detail, counted, duration, number, reason_words
 from leapsql_core.cli.wording import seconds as as_seconds
 from leapsql_core.execution import ModelFinished
-from leapsql_core.execution.building import describe_failure
+from leapsql_core.execution.examining import describe_failure
 from leapsql_core.models import DataTestResult, ModelRun
 
 #: Unchanged models are listed up to this many; more of them are only counted.

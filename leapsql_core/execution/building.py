@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC
 from threading import Event as Flag
 
 from leapsql_core.compilation import columns_of
 from leapsql_core.errors import LeapSQLError
+from leapsql_core.execution.examining import Examination, TestsFailed, examine
 from leapsql_core.execution.marking import write_record
 from leapsql_core.hashing import fingerprint
 from leapsql_core.models import (
     BuildMode,
     Column,
     ColumnSet,
-    DataTest,
     DataTestResult,
-    KeptTestResult,
     Model,
     Node,
-    Relation,
     Seed,
 )
 from leapsql_core.planning import all_in_order
 from leapsql_core.protocols import Build, DataVersions, Marker, Warehouse, WarehouseTransaction
 
-_SAMPLE = 5
-_LONGEST_VALUE = 40
-
-
-class TestsFailed(LeapSQLError):
-    """A test of severity ``error`` failed; what was built is rolled back."""
-
-    __test__ = False
-
-    def __init__(self, results: Sequence[DataTestResult]) -> None:
-        self.results = tuple(results)
-        failed = [result for result in results if not result.passed and result.test.severity == "error"]
-        super().__init__("; ".join(map(describe_failure, failed)))
-
 
 class Cancelled(LeapSQLError):
     """The run was cancelled while the model was being built."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """A test to run, unless its result stands.
-
-    ``to`` is the relation that it refers to, ``key`` the fingerprint of what it asks. ``basis`` is what its result
-    rests on beside the rows of its model, ``None`` if nobody can tell; ``kept`` is what was found last.
-    """
-
-    test: DataTest
-    to: Relation | None
-    key: str
-    basis: str | None
-    kept: KeptTestResult | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +117,7 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             row_count=taken.rows if taken.versions else None,
             columns=columns,
             versions=taken.versions[: len(sets)],
-            tests=_test(transaction, job, bases, cancelled),
+            tests=examine(transaction, job.node, job.examinations, bases, go_on=lambda: _go_on(cancelled)),
             bases=bases,
             sql=text if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
             execution_ms=0,
@@ -205,54 +173,6 @@ def _bases(job: Job, taken: DataVersions) -> tuple[str | None, ...]:
     return tuple(
         None if rows is None or one.basis is None else fingerprint([rows, one.basis]) for one in job.examinations
     )
-
-
-def _test(
-    transaction: WarehouseTransaction, job: Job, bases: Sequence[str | None], cancelled: Flag
-) -> tuple[DataTestResult, ...]:
-    """Run the tests whose results do not stand, and return the results of all."""
-    results: list[DataTestResult] = []
-    key = _key_of(job.node)
-    for one, basis in zip(job.examinations, bases, strict=True):
-        kept = one.kept
-        if kept is not None and kept.basis == basis:
-            results.append(DataTestResult(one.test, kept.failures, kept.columns, kept.sample, kept.tested_at))
-            continue
-        results.append(transaction.run_test(job.node.relation, one.test, to=one.to, sample=_SAMPLE, key=key))
-        _go_on(cancelled)
-    if any(not result.passed and result.test.severity == "error" for result in results):
-        raise TestsFailed(results)
-    return tuple(results)
-
-
-def _key_of(node: Node) -> tuple[str, ...]:
-    """Return the columns that tell the rows of a model apart: its unique key, else what a test says is unique."""
-    if not isinstance(node, Model):
-        return ()
-    tested = (test.columns for test in node.config.tests if test.kind == "unique" and test.where is None)
-    return node.config.unique_key or next(tested, ())
-
-
-def describe_failure(result: DataTestResult) -> str:
-    """Return one failing test in words, with some of what fails it."""
-    shown = "; ".join(
-        ", ".join(f"{name} = {_short(value)}" for name, value in zip(result.columns, row, strict=True))
-        for row in result.sample
-    )
-    more = "" if result.failures <= len(result.sample) else "; …"
-    since = result.stands_since
-    stands = "" if since is None else f"; so it was {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and nothing changed"
-    return f"test {result.test.label} failed: {result.failures} failing ({shown}{more}){stands}"
-
-
-def _short(value: str) -> str:
-    r"""Return a value in one line, its beginning if it is long.
-
-    >>> _short("a\nb"), len(_short("a" * 100))
-    ('a b', 40)
-    """
-    line = " ".join(value.split("\n"))
-    return line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1] + "…"
 
 
 def _milliseconds(since: float) -> int:

@@ -10,8 +10,9 @@ from threading import Event as Flag
 from typing import Literal
 
 from leapsql_core.errors import LeapSQLError, ProjectError, WarehouseError
-from leapsql_core.execution.building import Built, Cancelled, TestsFailed
+from leapsql_core.execution.building import Built, Cancelled
 from leapsql_core.execution.events import ModelFinished
+from leapsql_core.execution.examining import TestsFailed
 from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import Look

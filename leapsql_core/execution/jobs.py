@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from leapsql_core.errors import WarehouseError
-from leapsql_core.execution.building import Built, Examination, Job
+from leapsql_core.execution.building import Built, Job
 from leapsql_core.execution.course import Course
+from leapsql_core.execution.examining import Examination
 from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import record_of
 from leapsql_core.execution.observing import take_source_versions
