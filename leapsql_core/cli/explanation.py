@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from leapsql_core.cli.causes import Cause, Recorded, find_causes
 from leapsql_core.cli.inquiry import ask_state
 from leapsql_core.cli.wording import moment
 from leapsql_core.hashing import column_set_key
-from leapsql_core.models import ColumnSet, Decision, Failure, InputKind, Model, Node, Trace
-from leapsql_core.planning import VersionBook, unified_difference
+from leapsql_core.models import ColumnSet, Decision, Failure, InputKind, KeptTestResult, Model, Node, Trace
+from leapsql_core.planning import VersionBook, data_test_hash, unified_difference
 from leapsql_core.session import Planned
+from leapsql_core.state import open_state_reader
 
 _REASONS = """
 SELECT model_runs.id, model_runs.reason, model_runs.detail
@@ -61,8 +63,9 @@ class LastBuild:
 class Explanation:
     """All that there is to say of one decision.
 
-    ``same_query`` tells of a text that differs that it is proven to mean the same. ``cause_diffs`` and
-    ``cause_failures`` hold, of what the decision hangs on, how queries differ and what has failed.
+    ``tests`` are the results that stand of the tests that the model has now. ``same_query`` tells of a text that
+    differs that it is proven to mean the same. ``cause_diffs`` and ``cause_failures`` hold, of what the decision hangs
+    on, how queries differ and what has failed.
     """
 
     node: Node
@@ -72,6 +75,7 @@ class Explanation:
     diff: str | None
     last_build: LastBuild | None
     failure: Failure | None
+    tests: tuple[KeptTestResult, ...]
     same_query: bool
     cause_diffs: Mapping[str, str]
     cause_failures: Mapping[str, Failure]
@@ -94,6 +98,7 @@ def explain(planned: Planned, path: str, *, state_path: Path) -> Explanation:
         inputs=_inputs(planned, node, trace),
         diff=text_difference(planned, node, trace),
         last_build=None if trace is None else _last_build(trace, state_path),
+        tests=() if trace is None else _tests(node, planned.plan.environment, state_path),
         same_query=path not in planned.plan.rewritten,
         failure=planned.snapshot.failures.get(path),
         cause_diffs=_rewritten_diffs(planned, roots),
@@ -127,6 +132,16 @@ def _inputs(planned: Planned, node: Node, trace: Trace | None) -> tuple[InputThe
             )
         )
     return tuple(found)
+
+
+def _tests(node: Node, environment: str, state_path: Path) -> tuple[KeptTestResult, ...]:
+    """Return what the tests that a node has now found last, in the node's order."""
+    if not isinstance(node, Model) or not node.config.tests:
+        return ()
+    with closing(open_state_reader(state_path)) as state:
+        kept = {result.test: result for result in state.read_test_results(environment).get(node.path, ())}
+    hashes = (data_test_hash(test, to) for test, to in zip(node.config.tests, node.tested, strict=True))
+    return tuple(kept[one] for one in dict.fromkeys(hashes) if one in kept)
 
 
 def _rewritten_diffs(planned: Planned, paths: Iterable[str]) -> dict[str, str]:

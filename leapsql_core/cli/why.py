@@ -55,6 +55,8 @@ def _page(found: Explanation, mask: Mask) -> list[Block]:
     if found.inputs:
         columns = (Column("reads"), Column("now"), Column("columns", fit="wrap"))
         page.append(Table(columns, tuple(_input_row(entry, found) for entry in found.inputs)))
+    if found.tests:
+        page.append(Table((Column("test", fit="wrap"), Column("found"), Column("tested")), _test_rows(found)))
     page += paragraph([_last_build_line(found)])
     failures = {"it": found.failure, **found.cause_failures}
     page += [_failure(name, failure) for name, failure in failures.items() if failure is not None]
@@ -126,6 +128,17 @@ def _input_row(entry: InputThenAndNow, found: Explanation) -> Line:
     return row(entry.name, Cell(state, style), Cell(columns_words(entry.columns), "quiet"))
 
 
+def _test_rows(found: Explanation) -> tuple[Line, ...]:
+    return tuple(
+        row(
+            result.label,
+            Cell(f"{result.failures:,} failing", "warn") if result.failures else Cell("passed", "good"),
+            moment(result.tested_at),
+        )
+        for result in found.tests
+    )
+
+
 def _state(entry: InputThenAndNow, *, built: bool) -> tuple[str, Style]:
     """Return how an input stands to what the last build read, in words."""
     first = ""
@@ -180,6 +193,9 @@ def _facts(found: Explanation, environment: str, mask: Mask) -> dict[str, Any]:
             "rows_affected": last.rows_affected,
             "execution_ms": last.execution_ms,
         },
+        "tests": [
+            {"test": result.label, "failures": result.failures, "tested_at": result.tested_at} for result in found.tests
+        ],
         "failure": failure
         and {"attempts": failure.attempts, "content_hash": failure.content_hash, "error": failure.error},
     }

@@ -220,6 +220,17 @@ def test_an_incremental_model_says_how_it_would_be_built(built: Shop) -> None:
     assert built.text("why", "order_log").startswith("marts.order_log is to be built, by a batch: input changed")
 
 
+def test_what_tests_found_is_told_with_when(built: Shop) -> None:
+    """Those that the model has now, whose results stand; one that was never run has none."""
+    [told] = built.json("why", "customers")["tests"]
+    assert (told["test"], told["failures"]) == ("unique(customer)", 0)
+    built.edit("models/marts/customers.sql", "  - unique: customer", "  - not_null: total\n  - unique: customer")
+    found = built.text("why", "customers").split()
+    assert "passed" in found[found.index("unique(customer)") : found.index("unique(customer)") + 2]
+    assert "not_null(total)" not in found
+    assert built.json("why", "totals")["tests"] == []
+
+
 def test_a_seed_is_explained_as_well(built: Shop) -> None:
     """Seeds have no query and no inputs, but reasons."""
     built.write("seeds/raw_orders.csv", "id,customer,amount,note\n1,ann,11,x\n")
@@ -257,7 +268,7 @@ def test_json_of_an_explanation_holds_times_as_iso_8601(built: Shop) -> None:
     facts = built.json("why", "customers")
     assert list(facts) == [
         *("environment", "path", "action", "reason", "detail", "mode", "content_hash"),
-        *("causes", "inputs", "diff", "last_build", "failure"),
+        *("causes", "inputs", "diff", "tests", "last_build", "failure"),
     ]
     assert datetime.fromisoformat(facts["last_build"]["built_at"]).tzinfo is not None
 
