@@ -142,6 +142,17 @@ class ModelText:
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
+def holds_frontmatter(text: str) -> bool:
+    """Tell whether a model's text begins with frontmatter.
+
+    >>> holds_frontmatter("/*--- owner: a ---*/ select 1"), holds_frontmatter("/*--- no ---- */ select 1")
+    (True, True)
+    >>> holds_frontmatter("select 1 as a")
+    False
+    """
+    return _OPENING.match(text) is not None
+
+
 def read_model_text(text: str, *, file: str) -> ModelText:
     """Take the text of a model apart.
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 from leapsql_core.models import ColumnSet, DataTest, ModelConfig
+
+_USUAL = ModelConfig()
+_write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def canonical_json(value: Any) -> str:
@@ -20,7 +24,7 @@ def canonical_json(value: Any) -> str:
     >>> canonical_json({"b": (1, None), "a": "é"})
     '{"a":"é","b":[1,null]}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _write_json(value)
 
 
 def fingerprint(value: Any) -> str:
@@ -37,6 +41,7 @@ def fingerprint_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+@lru_cache(maxsize=4096)
 def column_set_key(columns: ColumnSet) -> str:
     """Return one text per set of columns, whatever their case and order; ``*`` stands for all.
 
@@ -54,7 +59,7 @@ def config_facts(config: ModelConfig) -> dict[str, Any]:
     >>> config_facts(ModelConfig(materialized="view", tags=("a",)))
     {'materialized': 'view', 'tags': ['a']}
     """
-    facts = _said(config, type(config)())
+    facts = _said(config, _USUAL)
     if config.tests:
         facts["tests"] = [data_test_facts(test) for test in config.tests]
     return facts
@@ -67,12 +72,17 @@ def data_test_facts(test: DataTest) -> dict[str, Any]:
 
 def _said(record: Any, default: Any) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    for field in dataclasses.fields(record):
-        value, usual = getattr(record, field.name), getattr(default, field.name)
-        if value == usual and type(value) is type(usual):
+    for name in _fields_of(type(record)):
+        value, usual = getattr(record, name), getattr(default, name)
+        if value is usual or (value == usual and type(value) is type(usual)):
             continue
         if dataclasses.is_dataclass(value):
-            said[field.name] = _said(value, usual)
+            said[name] = _said(value, usual)
         else:
-            said[field.name] = list(value) if isinstance(value, tuple) else value
+            said[name] = list(value) if isinstance(value, tuple) else value
     return said
+
+
+def _fields_of(kind: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = kind.__match_args__  # of a dataclass, and at hand: `dataclasses.fields` looks for them
+    return names

@@ -145,7 +145,7 @@ def _read_texts(root: Path, config: ProjectConfig, cache: ParseCache) -> tuple[P
     return ProjectTexts(models, macros, seeds), problems
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A file: where it lies in its folder, where in the project, and where it can be opened."""
 
@@ -169,21 +169,26 @@ def _stream_files(
             problems.append(Problem(CONFIG_FILE, config.lines.get(key), f"the folder `{folder}` does not exist", mend))
         return
     found: list[_Found] = []
-    for path in _stream_paths(top, frozenset(), problems, shown=folder):
-        place = PurePosixPath(path.relative_to(top).as_posix())
-        if not path.name.casefold().endswith(ending):
+    before = (PurePosixPath(folder) / "x").as_posix()[:-1]
+    for path, within in _stream_paths(os.fspath(top), frozenset(), problems, shown=folder):
+        if not within.casefold().endswith(ending):
             continue
-        file = (PurePosixPath(folder) / place).as_posix()
+        file = before + within
         if not file.isascii() and _SURROGATE.search(file) is not None:
             shown = file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             problems.append(Problem(shown, None, "the name of this file is not UTF-8", "Rename it."))
         else:
-            found.append(_Found(place, file, path))
-    yield from sorted(found)
+            found.append(_Found(PurePosixPath(within), file, Path(path)))
+    yield from sorted(found, key=lambda each: each.place.parts)
 
 
-def _stream_paths(folder: Path, above: frozenset[str], problems: list[Problem], *, shown: str) -> Iterator[Path]:
-    """Yield every file in and below a folder that is not hidden; links are followed, but not in circles."""
+def _stream_paths(
+    folder: str, above: frozenset[str], problems: list[Problem], *, shown: str, within: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield every file in and below a folder that is not hidden, and where it lies in the first of the folders.
+
+    Links are followed, but not in circles.
+    """
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -202,9 +207,10 @@ def _stream_paths(folder: Path, above: frozenset[str], problems: list[Problem], 
             problems.append(Problem(inner, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
             continue
         if is_folder:
-            yield from _stream_paths(Path(entry.path), above | {real}, problems, shown=inner)
+            place = f"{within}{entry.name}/"
+            yield from _stream_paths(entry.path, above | {real}, problems, shown=inner, within=place)
         else:
-            yield Path(entry.path)
+            yield entry.path, within + entry.name
 
 
 def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> SeedFile | None:

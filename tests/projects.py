@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leapsql_core import sql
-from leapsql_core.compilation import Compiler, ProjectTexts, SeedFile
+from leapsql_core.compilation import Analyst, Compiler, ProjectTexts, SeedFile
 from leapsql_core.configuration import read_configuration
 from leapsql_core.errors import WarehouseError
 from leapsql_core.execution import (
@@ -55,7 +55,7 @@ _PARSER = DuckDBParser()
 Files = Mapping[str, str]
 
 
-class RememberingAnalyst:
+class RememberingAnalyst(Analyst):
     """An `Analyst` that analyses each text once, whichever test asks."""
 
     def __init__(self) -> None:

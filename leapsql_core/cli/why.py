@@ -183,6 +183,9 @@ def _facts(found: Explanation, environment: str, mask: Mask) -> dict[str, Any]:
         "causes": [_cause_facts(cause, found, mask) for cause in found.causes[1:]],
         "inputs": [_input_facts(entry) for entry in found.inputs],
         "diff": found.diff,
+        "tests": [
+            {"test": result.label, "failures": result.failures, "tested_at": result.tested_at} for result in found.tests
+        ],
         "last_build": last
         and {
             "run_id": last.run_id,
@@ -193,9 +196,6 @@ def _facts(found: Explanation, environment: str, mask: Mask) -> dict[str, Any]:
             "rows_affected": last.rows_affected,
             "execution_ms": last.execution_ms,
         },
-        "tests": [
-            {"test": result.label, "failures": result.failures, "tested_at": result.tested_at} for result in found.tests
-        ],
         "failure": failure
         and {"attempts": failure.attempts, "content_hash": failure.content_hash, "error": failure.error},
     }

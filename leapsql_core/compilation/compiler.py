@@ -21,7 +21,7 @@ from leapsql_core.errors import Problem, ProjectError, QueryError, in_file_order
 from leapsql_core.graph import Parents
 from leapsql_core.models import Model, Node, Project, Query
 from leapsql_core.names import did_you_mean
-from leapsql_core.rendering import Renderer, RunValues, Scope, This
+from leapsql_core.rendering import Rendered, Renderer, RunValues, Scope, This, holds_jinja
 
 
 class Compiler:
@@ -35,7 +35,7 @@ class Compiler:
         self._config, self._texts, self._catalog, self._analyst = config, texts, catalog, analyst
         self._renderer = Renderer(Scope(facts, config.target, config.vars, environ), texts.macros)
         self._problems: list[Problem] = []
-        self._drafts = draft_models(texts, config, catalog=catalog, problems=self._problems)
+        self._drafts = draft_models(texts, config, catalog=catalog, analyst=analyst, problems=self._problems)
         self._seeds = draft_seeds(texts, config, self._drafts, catalog=catalog, problems=self._problems)
         self._linker = Linker(self._drafts, self._seeds, config, catalog=catalog)
 
@@ -91,7 +91,7 @@ class Compiler:
 
     def _render_and_scan(self) -> None:
         try:
-            self._renderer.check_macros()
+            self._analyst.check_macros(self._renderer)
         except ProjectError as exc:
             self._problems.extend(exc.problems)
         for draft in self._drafts.values():
@@ -105,14 +105,7 @@ class Compiler:
                 self._problems.extend(exc.problems)
 
     def _query(self, draft: Draft, *, incremental: bool, run_values: RunValues | None = None) -> DraftQuery:
-        rendered = self._renderer.render(
-            draft.text.template,
-            file=draft.file,
-            line=draft.text.line,
-            this=This(draft.path, draft.relation, draft.config),
-            incremental=incremental,
-            run_values=run_values,
-        )
+        rendered = self._render(draft, incremental, run_values)
         if not rendered.text:
             when = " where is_incremental() is true" if incremental else ""
             mend = "Write a query for every case, or set `enabled: false`."
@@ -122,6 +115,26 @@ class Compiler:
         except QueryError as exc:
             shown = self._config.secrets.mask(rendered.text)
             raise ProjectError([draft.query_problem(rendered.text, exc, shown=shown)]) from exc
+
+    def _render(self, draft: Draft, incremental: bool, run_values: RunValues | None) -> Rendered:
+        template, relation = draft.text.template, draft.relation
+        if not holds_jinja(template):
+            return Rendered(template)
+
+        def render() -> Rendered:
+            return self._renderer.render(
+                template,
+                file=draft.file,
+                line=draft.text.line,
+                this=This(draft.path, relation, draft.config),
+                incremental=incremental,
+                run_values=run_values,
+            )
+
+        if run_values is not None:
+            return render()
+        question = [draft.written, draft.path, [relation.catalog, relation.schema, relation.name], incremental]
+        return self._analyst.render(self._renderer, question, render)
 
     def _make_nodes(self, order: Iterable[str], parents: Parents) -> dict[str, Node]:
         """Make what can be made: a model whose query, or that of one above it, is wrong is left out."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from leapsql_core.configuration import ProjectConfig
 from leapsql_core.errors import Problem, ProjectError, QueryError
 from leapsql_core.frontmatter import ModelText, read_model_text
 from leapsql_core.models import InputKind, Lineage, ModelConfig, QueryScan, Relation, Seed
 from leapsql_core.names import path_of_file
-from leapsql_core.rendering import MacroFile, Rendered, holds_jinja
+from leapsql_core.rendering import MacroFile, Rendered, Renderer, holds_jinja
 from leapsql_core.sql import KnownInput
 
 MARKER_SCHEMA = "_leapsql"
@@ -22,11 +23,25 @@ _NO_DOTS = "Take the dot out: dots part folders and name in a path."
 
 
 class Analyst(Protocol):
-    """Understands SQL; `leapsql_core.sql` does, and so does a cache of what it said."""
+    """Understands texts: SQL as `leapsql_core.sql` does. A cache of what was said before is one, too."""
 
+    def take_apart(self, text: str, *, file: str) -> ModelText:
+        """Take the text of a model apart; `ProjectError` with what is wrong with it."""
+        return read_model_text(text, file=file)
+
+    def check_macros(self, renderer: Renderer) -> None:
+        """Compile every macro file; `ProjectError` with the problems of all of them."""
+        renderer.check_macros()
+
+    def render(self, renderer: Renderer, question: Sequence[Any], ask: Callable[[], Rendered]) -> Rendered:
+        """Return what `ask` renders with `renderer`, not for a run; `question` is all else that it depends on."""
+        return ask()
+
+    @abstractmethod
     def scan(self, sql: str) -> QueryScan:
         """Say what can be said of a query by itself; `QueryError` if it cannot be read."""
 
+    @abstractmethod
     def lineage(self, sql: str, inputs: Mapping[tuple[str, ...], KnownInput]) -> Lineage:
         """Say how columns flow through a query whose inputs are known."""
 
@@ -61,13 +76,15 @@ class DraftQuery:
 class Draft:
     """A model on its way: what is known of it so far.
 
-    ``read_at`` are the lines where it, or a test of it, first reads something, by path or name.
+    ``written`` is the whole text of its file. ``read_at`` are the lines where it, or a test of it, first reads
+    something, by path or name.
     """
 
     file: str
     text: ModelText
     path: str
     relation: Relation
+    written: str
     query: DraftQuery | None = None
     batch: DraftQuery | None = None
     inputs: dict[str, tuple[InputKind, Relation]] = field(default_factory=dict)
@@ -128,13 +145,13 @@ def line_of_template(template: str, rendered: str, line: int) -> int | None:
 
 
 def draft_models(
-    texts: ProjectTexts, config: ProjectConfig, *, catalog: str, problems: list[Problem]
+    texts: ProjectTexts, config: ProjectConfig, *, catalog: str, analyst: Analyst, problems: list[Problem]
 ) -> dict[str, Draft]:
     """Take every model's file apart; drafts by path, `problems` grows by what is wrong."""
     drafts: dict[str, Draft] = {}
     by_folded: dict[str, Draft] = {}
     for place, text in sorted(texts.models.items()):
-        draft = _draft_model(place, text, config, catalog, problems)
+        draft = _draft_model(place, text, config, catalog, analyst, problems)
         problems.extend(_stream_dots(draft, place))
         other = by_folded.setdefault(draft.path.casefold(), draft)
         if other is draft:
@@ -147,11 +164,11 @@ def draft_models(
 
 
 def _draft_model(
-    place: PurePosixPath, text: str, config: ProjectConfig, catalog: str, problems: list[Problem]
+    place: PurePosixPath, text: str, config: ProjectConfig, catalog: str, analyst: Analyst, problems: list[Problem]
 ) -> Draft:
     file = (PurePosixPath(config.models_dir) / place).as_posix()
     try:
-        taken = read_model_text(text, file=file)
+        taken = analyst.take_apart(text, file=file)
     except ProjectError as exc:
         problems.extend(exc.problems)
         # Others may read this model: it keeps its name, so that they are not told it does not exist.
@@ -161,7 +178,7 @@ def _draft_model(
             problems.append(Problem(file, None, "the file holds no query", "Write a SELECT, or delete the file."))
     name = taken.config.name or place.stem
     relation = _place_relation(place, taken.config.schema, name, config=config, catalog=catalog)
-    return Draft(file, taken, ".".join((*place.parent.parts, name)), relation)
+    return Draft(file, taken, ".".join((*place.parent.parts, name)), relation, text)
 
 
 def _stream_dots(draft: Draft, place: PurePosixPath) -> Iterator[Problem]:

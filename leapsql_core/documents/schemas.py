@@ -37,7 +37,7 @@ class Document(BaseModel):
     A key with nothing behind it counts as not written.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

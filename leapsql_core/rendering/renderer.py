@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from leapsql_core.errors import Problem, ProjectError
+from leapsql_core.hashing import fingerprint
 from leapsql_core.names import did_you_mean
 from leapsql_core.rendering.complaints import failed_compiling, failed_rendering
 from leapsql_core.rendering.scope import (
@@ -19,6 +21,7 @@ from leapsql_core.rendering.scope import (
     Scope,
     This,
     holds_jinja,
+    plain,
     stream_name_problems,
 )
 
@@ -30,6 +33,15 @@ _THING = re.compile(r"(?P<thing><[^<>]+)(?: at 0x[0-9A-Fa-f]+>)|(?P<macro><Macro
 _NOT_GIVEN: Any = object()
 
 
+@dataclass(slots=True)
+class Noted:
+    """What a rendering used: run values, macro files, variables of the system."""
+
+    run_values: set[str] = field(default_factory=set)
+    macros: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
+
+
 class Renderer:
     """Renders templates of one project; compiles each text once."""
 
@@ -37,6 +49,29 @@ class Renderer:
         self._scope = scope
         self._macros = dict(sorted(macros.items()))
         self._compiled: dict[tuple[str, str], CodeType] = {}
+
+    @property
+    def macro_texts(self) -> list[list[str]]:
+        """File, stem and text of each macro file."""
+        return [[macro.file, stem, macro.text] for stem, macro in self._macros.items()]
+
+    @cached_property
+    def surroundings(self) -> str | None:
+        """What a rendering depends on beside the template and its model: a fingerprint of all that the scope shows.
+
+        But for variables of the system: a rendering says which of them it looked up. ``None`` if the scope shows
+        something that is no plain data, so that nobody can tell whether it is the same again.
+        """
+        scope = self._scope
+        target = [scope.target.name, scope.target.type, scope.target.schema, scope.target.database]
+        try:
+            return fingerprint([plain(dict(scope.project)), target, plain(dict(scope.variables)), self.macro_texts])
+        except TypeError:
+            return None
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the system, ``None`` if it is not set."""
+        return self._scope.environ.get(name)
 
     def check_macros(self) -> None:
         """Compile every macro file.
@@ -71,9 +106,8 @@ class Renderer:
         if not holds_jinja(template):
             return Rendered(template)
         code = self._compile(template, file, line)
-        used: set[str] = set()
-        looked_up: set[str] = set()
-        context = self._context(this, incremental, run_values or RunValues(), used, looked_up)
+        noted = Noted()
+        context = self._context(this, incremental, run_values or RunValues(), noted)
         try:
             text = self._sandbox.template(code).render(context).strip()
         except ProjectError:
@@ -86,7 +120,7 @@ class Renderer:
         if thing is not None and thing[0] not in template:
             cause = f"`{thing['thing'] or thing['macro']}>` cannot be printed"
             raise ProjectError([Problem(file, line, cause, "Is a call `()` missing?")])
-        return Rendered(text, tuple(sorted(looked_up)), tuple(sorted(used)))
+        return Rendered(text, *map(tuple, map(sorted, (noted.run_values, noted.macros, noted.variables))))
 
     @cached_property
     def _sandbox(self) -> Sandbox:
@@ -106,9 +140,7 @@ class Renderer:
             self._compiled[file, text] = code
         return code
 
-    def _context(
-        self, this: This, incremental: bool, run_values: RunValues, used: set[str], looked_up: set[str]
-    ) -> dict[str, Any]:
+    def _context(self, this: This, incremental: bool, run_values: RunValues, noted: Noted) -> dict[str, Any]:
         from leapsql_core.rendering.sandbox import LOOKED_UP, Facts, MacroNamespace, SystemVariables, Undefined
 
         scope = self._scope
@@ -128,7 +160,7 @@ class Renderer:
         var.__qualname__, is_incremental.__qualname__ = "var", "is_incremental"
         target = scope.target
         context: dict[str, Any] = {
-            "env": SystemVariables(scope.environ),
+            "env": SystemVariables(scope.environ, noted.variables),
             "config": Facts("`config`", scope.project),
             "target": Facts(
                 "`target`",
@@ -139,12 +171,12 @@ class Renderer:
             "is_incremental": is_incremental,
             "run_started_at": run_values.run_started_at,
             "last_run_at": run_values.last_run_at,
-            LOOKED_UP: looked_up,
+            LOOKED_UP: noted.run_values,
         }
         for stem, macro in self._macros.items():
 
             def load(macro: MacroFile = macro) -> Any:
-                used.add(macro.file)
+                noted.macros.add(macro.file)
                 return self._sandbox.template(self._compile(macro.text, macro.file, 1)).make_module(context)
 
             if stem not in BUILT_IN:

@@ -126,16 +126,18 @@ class Facts:
 class SystemVariables:
     """``env`` in a template."""
 
-    __slots__ = ("_environ", "_label")
+    __slots__ = ("_environ", "_label", "_looked_up")
     __iter__ = None
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._label, self._environ = "`env`", environ
+    def __init__(self, environ: Mapping[str, str], looked_up: set[str]) -> None:
+        self._label, self._environ, self._looked_up = "`env`", environ, looked_up
 
     def __contains__(self, name: str) -> bool:
+        self._note(name)
         return name in self._environ
 
     def __getitem__(self, name: str) -> str | Undefined:
+        self._note(name)
         if name in self._environ:
             return self._environ[name]
         mend = f"Set it, or write env.get('{name}', 'default')."
@@ -143,7 +145,13 @@ class SystemVariables:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the variable, or `default` if it is not set."""
+        self._note(name)
         return self._environ.get(name, default)
+
+    def _note(self, name: Any) -> None:
+        """Note that a variable was looked up; what is no text names none."""
+        if isinstance(name, str):
+            self._looked_up.add(str(name))
 
 
 class MacroNamespace:

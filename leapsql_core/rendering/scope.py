@@ -46,11 +46,12 @@ class RunValues:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A rendered text, with the run values and macro files that its template mentions (sorted)."""
+    """A rendered text, with what it looked up: run values, macro files, variables of the system; sorted."""
 
     text: str
     run_values: tuple[str, ...] = ()
     macros: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 class This:
@@ -95,6 +96,27 @@ def holds_jinja(text: str) -> bool:
     (False, True)
     """
     return "{{" in text or "{%" in text or "{#" in text
+
+
+def plain(value: Any) -> Any:
+    """Return plain data as JSON that tells any two values apart which a template could tell apart.
+
+    Raises:
+        TypeError: something that is no plain data is in it.
+
+    >>> plain({"b": 1, "a": (True, 1.0)})
+    ['dict', ['b', 1], ['a', ['tuple', True, ['float', '1.0']]]]
+    """
+    kind = type(value)
+    if value is None or kind in (str, int, bool):
+        return value
+    if kind is float:
+        return ["float", repr(value)]
+    if kind in (list, tuple):
+        return [kind.__name__, *map(plain, value)]
+    if kind is dict:
+        return ["dict", *([plain(key), plain(inner)] for key, inner in value.items())]
+    raise TypeError(f"{kind.__name__} is no plain data")
 
 
 def stream_name_problems(files: Mapping[str, MacroFile]) -> Iterator[Problem]:

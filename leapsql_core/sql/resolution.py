@@ -26,7 +26,8 @@ def resolve(sql: str, scan: QueryScan, names: Mapping[tuple[str, ...], str]) -> 
         if reference.key in names
         for span in reference.spans
     }
-    pieces.update({(token.start, token.end): "" for token in lex(sql).tokens if token.text == ";"})
+    if ";" in sql:
+        pieces.update({(token.start, token.end): "" for token in lex(sql).tokens if token.text == ";"})
     done: list[str] = []
     position = 0
     for (start, end), piece in sorted(pieces.items()):

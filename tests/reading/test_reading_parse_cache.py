@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading_samples import OTHER_SEED, SEED
 
-from leapsql_core import parse_cache, sql
+from leapsql_core import sql
 from leapsql_core.errors import QueryError, WarehouseError
 from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Column
-from leapsql_core.parse_cache import ParseCache
+from leapsql_core.parse_cache import ParseCache, origin
 from leapsql_core.sql import KnownInput
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
@@ -185,13 +185,13 @@ def test_a_seed_that_changes_while_it_is_read_is_an_error_that_is_not_kept(tmp_p
     assert cache.seed_columns(seed, fingerprint_bytes(b"b\n1\n")) == ("b",)
 
 
-@pytest.mark.parametrize("library", ["sqlglot", "duckdb"])
+@pytest.mark.parametrize("library", ["sqlglot", "duckdb", "jinja2", "markupsafe", "pydantic", "pyyaml"])
 def test_another_version_of_a_library_asks_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     """It may read a text otherwise; going back finds what was there."""
     filled(tmp_path / "parsed.db")
-    real = parse_cache.version
+    real = origin.version
     with monkeypatch.context() as patch:
-        patch.setattr(parse_cache, "version", lambda name: "99.0" if name == library else real(name))
+        patch.setattr(origin, "version", lambda name: "99.0" if name == library else real(name))
         newer = Reader(tmp_path / "parsed.db")
         newer.answers()
         assert newer.described == 1
@@ -330,3 +330,18 @@ def test_two_may_save_at_once(tmp_path: Path) -> None:
     one.cache.save()
     other.cache.save()
     assert len(entries(file)) == 2
+
+
+def test_that_nobody_can_tell_is_an_answer_too(tmp_path: Path) -> None:
+    """Rows of a seed that have no version are not loaded again to find that out."""
+    file, asked = tmp_path / "parsed.db", 0
+
+    def load() -> None:
+        nonlocal asked
+        asked += 1
+
+    for _ in range(2):
+        cache = Reader(file).cache
+        assert cache.seed_rows("hash", {}, load) is None
+        cache.save()
+    assert asked == 1

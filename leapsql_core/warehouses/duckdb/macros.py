@@ -31,6 +31,8 @@ def read_macros(cursor: DuckDBPyConnection) -> dict[str, str | None]:
     """
     with refusals("the macros of the database cannot be read"):
         rows = cursor.execute(_DEFINED).fetchall()
+    if not rows:
+        return {}
     defined: dict[str, list[list[str]]] = {}
     for name, *definition in rows:
         defined.setdefault(str(name).casefold(), []).append([str(part) for part in definition])

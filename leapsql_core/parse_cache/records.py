@@ -1,0 +1,101 @@
+"""Records as plain data that JSON can hold, and back."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from leapsql_core.frontmatter import ModelText
+from leapsql_core.models import (
+    ColumnSource,
+    DataTest,
+    IncrementalConfig,
+    Lineage,
+    ModelConfig,
+    OutputColumn,
+    QueryScan,
+    Read,
+    Span,
+    TableReference,
+)
+
+
+def facts(answer: Any) -> Any:
+    """Return a record as lists: the values of its fields in order."""
+    if is_dataclass(answer):
+        return [facts(getattr(answer, field.name)) for field in fields(answer)]
+    return [facts(item) for item in answer] if isinstance(answer, tuple) else answer
+
+
+def scan_from(said: Any) -> QueryScan:
+    """Return the scan that `facts` made lists of."""
+    references, volatile, files, functions, warning = said
+    found = (
+        TableReference(tuple(parts), line, tuple(Span(start, end) for start, end in spans))
+        for parts, line, spans in references
+    )
+    return QueryScan(tuple(found), tuple(volatile), tuple(files), tuple(functions), warning)
+
+
+def lineage_from(said: Any) -> Lineage:
+    """Return the lineage that `facts` made lists of."""
+    columns, rows, reads, unknown, ordered, missing = said
+    return Lineage(
+        columns=None
+        if columns is None
+        else tuple(
+            OutputColumn(name, kind, _sources(sources), None if read is None else _sources(read))
+            for name, kind, sources, read in columns
+        ),
+        rows=_reads(rows),
+        reads=_reads(reads),
+        unknown=unknown,
+        ordered=ordered,
+        missing=_sources(missing),
+    )
+
+
+def model_text_from(said: Any) -> ModelText:
+    """Return the model's text that `facts` made lists of."""
+    config, template, line, lines = said
+    (name, description, materialized, unique_key, schema, owner, tags, group, meta, depends_on) = config[:10]
+    tests, columns, incremental, volatile, enabled = config[10:]
+    return ModelText(
+        ModelConfig(
+            name,
+            description,
+            materialized,
+            tuple(unique_key),
+            schema,
+            owner,
+            tuple(tags),
+            group,
+            meta,
+            tuple(depends_on),
+            tuple(_data_test(*test) for test in tests),
+            columns,
+            IncrementalConfig(*incremental),
+            volatile,
+            enabled,
+        ),
+        template,
+        line,
+        lines,
+    )
+
+
+def text_from(said: Any) -> str | None:
+    """Return a text, or that there is none."""
+    return None if said is None else str(said)
+
+
+def _data_test(kind: Any, columns: list[str], values: list[Any], *others: Any) -> DataTest:
+    return DataTest(kind, tuple(columns), tuple(values), *others)
+
+
+def _sources(pairs: list[list[str]]) -> tuple[ColumnSource, ...]:
+    return tuple([ColumnSource(table, column) for table, column in pairs])
+
+
+def _reads(pairs: list[Any]) -> tuple[Read, ...]:
+    return tuple([Read(table, None if columns is None else tuple(columns)) for table, columns in pairs])
