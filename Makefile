@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DAGSTER_HOME := $(CURDIR)/.dagster_home
 
-.PHONY: help demo dev test lint unit test-matrix pictures clean
+.PHONY: help demo dev test lint unit test-matrix bench pictures clean
 
 help:
 	@echo "make demo         build the example project through Dagster, twice"
 	@echo "make dev          open the example project in the Dagster UI"
 	@echo "make test         run every check and test"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
+	@echo "make bench        measure what finding nothing to do, and data versions, cost on this machine"
 	@echo "make pictures     take the pictures of the documentation anew (needs Chromium)"
 	@echo "make clean        remove what the other targets made"
 
@@ -54,6 +55,9 @@ matrix-run:
 	.venv-$(NAME)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(PINS)
 	@.venv-$(NAME)/bin/python -c 'from importlib.metadata import version as v; print("$(NAME):", *(f"{p} {v(p)}" for p in ("dagster", "dagster-duckdb", "duckdb", "sqlglot")))'
 	.venv-$(NAME)/bin/pytest --numprocesses 2
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m benchmarks
 
 pictures: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pictures]'

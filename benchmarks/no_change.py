@@ -1,0 +1,69 @@
+"""What it costs to find out that nothing changed: whole processes of `leapsql plan` and `leapsql run`.
+
+`python -m benchmarks.no_change --models 100 1000 --rounds 5`
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.generate import write_project
+from benchmarks.measuring import LEAPSQL, Measured, machine, markdown_table, measure_in_turn
+
+_FLOOR: Final = "import click, sqlite3"
+_READ: Final = "read and hash the files"
+_OPEN: Final = "import duckdb, open the warehouse"
+_COMMANDS: Final = {
+    _FLOOR: (sys.executable, "-c", "import click, sqlite3"),
+    _READ: (sys.executable, "-m", "benchmarks.read_and_hash", "models", "macros"),
+    _OPEN: (
+        sys.executable,
+        "-c",
+        "import duckdb; duckdb.connect('.leapsql/warehouse.duckdb', read_only=True).execute('SELECT 1').fetchall()",
+    ),
+    "leapsql --help": (*LEAPSQL, "--help"),
+    "leapsql list": (*LEAPSQL, "list"),
+    "leapsql plan": (*LEAPSQL, "plan"),
+    "leapsql run": (*LEAPSQL, "run"),
+}
+_HEADER: Final = ("nothing to do", "models", "seconds", "processor seconds", "MiB", "× reading", "× DuckDB")
+
+
+def measure(models: int, *, rounds: int) -> dict[str, Measured]:
+    """Build a project of `models` models, then measure every command on it with nothing left to do."""
+    with TemporaryDirectory(prefix="leapsql-bench-") as made:
+        folder, bytecode = Path(made, "project"), Path(made, "bytecode")
+        write_project(folder, models)
+        return measure_in_turn(_COMMANDS, first=(*LEAPSQL, "run"), rounds=rounds, folder=folder, bytecode=bytecode)
+
+
+def stream_rows(models: int, found: dict[str, Measured]) -> Iterator[list[str]]:
+    """Yield one row of the table for each command."""
+    for name, measured in found.items():
+        ratios = (f"{measured.wall / found[other].wall:.1f}" for other in (_READ, _OPEN))
+        seconds = (f"{measured.wall:.2f}", f"{measured.cpu:.2f}", f"{measured.peak:.0f}")
+        yield [f"`{name}`", f"{models:,}", *seconds, *ratios]
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.no_change", description=str(__doc__).split("\n")[0])
+    parser.add_argument("--models", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    rows = [row for models in given.models for row in stream_rows(models, measure(models, rounds=given.rounds))]
+    print(f"Nothing to do: medians of {given.rounds} runs of each, in turn. {machine()}.\n")
+    print(markdown_table(_HEADER, rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as exc:
+        sys.exit(str(exc))
