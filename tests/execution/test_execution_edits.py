@@ -29,7 +29,7 @@ FILES: Mapping[str, str] = {
         "/*---\nmaterialized: view\n---*/\nselect customer, sum(cents) as cents from paid group by customer"
     ),
     "models/report.sql": "select c.name, t.cents from totals as t join customers as c on c.id = t.customer",
-    "models/notes.sql": "select distinct note from orders",
+    "models/notes.sql": "select distinct note from orders where note <> '?'",
     "models/everyone.sql": "select name from customers union select note from orders",
     "models/copy.sql": "select * from orders",
     "models/greeting.sql": (
@@ -85,6 +85,13 @@ def use_environ(**environ: str) -> Callable[[Lab], Any]:
     return lambda lab: setattr(lab, "environ", environ)
 
 
+def write_crlf(lab: Lab) -> None:
+    """Let the lines of every file end as Windows ends them; most of them become several first."""
+    models = {name: text.replace(" from ", "\nfrom ") for name, text in FILES.items() if name.startswith("models/")}
+    edited = {**FILES, **models}
+    lab.edit({name: text.replace("\n", "\r\n") for name, text in edited.items() if not name.startswith("seeds/")})
+
+
 def rename_leaf(lab: Lab) -> None:
     lab.edit({"models/notes.sql": None, "models/remarks.sql": FILES["models/notes.sql"]})
 
@@ -96,6 +103,8 @@ EDITS = [
     edit("indentation", replace("models/labelled.sql", " join labels", "\n    join labels")),
     edit("the case of keywords", replace("models/notes.sql", "select distinct", "SELECT DISTINCT")),
     edit("a semicolon", write("models/report.sql", FILES["models/report.sql"] + ";")),
+    edit("CRLF in every file", write_crlf),
+    edit("another sign for the same operator", replace("models/notes.sql", "<>", "!=")),
     edit("frontmatter that says the defaults", front("models/orders.sql", "materialized: table")),
     edit("owner and tags", front("models/orders.sql", "owner: ann\ntags: [nightly]")),
     edit(
@@ -130,6 +139,12 @@ EDITS = [
     edit("the body of a macro", replace("macros/money.sql", "* 100", "* 1000"), "paid", "report"),
     edit("the layout of a macro", replace("macros/money.sql", "* 100", "*   100")),
     edit("a comment beside a macro", write("macros/money.sql", "{# cents #}\n" + FILES["macros/money.sql"])),
+    edit("a comment in the body of a macro", replace("macros/money.sql", "* 100", "/* cents */ * 100")),
+    edit("a macro that nobody uses", write("macros/more.sql", "{% macro twice(x) %}{{ x }} * 2{% endmacro %}")),
+    edit(
+        "a macro that nobody uses beside one that is used",
+        write("macros/money.sql", FILES["macros/money.sql"] + "{% macro twice(x) %}{{ x }} * 2{% endmacro %}"),
+    ),
     edit("a variable that is read", replace("leapsql.yaml", "least: 5", "least: 15"), "paid", "report"),
     edit("a variable that changes no row", replace("leapsql.yaml", "least: 5", "least: 4"), "paid"),
     edit("a variable that nobody reads", replace("leapsql.yaml", "unused: 1", "unused: 2")),
