@@ -454,7 +454,7 @@ class CodeVersion:
 class TraceInput:
     """An input as one build read it; ``data_version`` is ``None`` when it could not be taken.
 
-    ``seen`` are all columns that a source had then; what the project makes has a trace of its own that says so.
+    ``seen`` are all columns that it had then, where its query does not tell them: those of a source, above all.
     """
 
     name: str

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -324,6 +324,12 @@ class Warehouse(Protocol):
         """Return the versions of the macros that the database defines, by name in small letters.
 
         ``None`` for one whose definition is not all that decides what it comes to.
+        """
+
+    def functions(self, called: Collection[str]) -> Mapping[str, bool]:
+        """Return of what extensions brought, by name, whether the arguments alone decide what it answers.
+
+        `called` are the names, in small letters, of the functions that are asked about.
         """
 
     def prepare(self, schemas: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from leapsql_core.execution.observing import Look, with_versions
 from leapsql_core.execution.records import batch_hash, code_of, query_hash, texts_of
 from leapsql_core.hashing import column_set_key
 from leapsql_core.models import (
+    Column,
     ColumnSet,
     KeptTestResult,
     Model,
@@ -51,11 +52,17 @@ class Ledger:
                 relation=str(entry.relation),
                 columns=entry.columns,
                 data_version=self.book.read_version(node, entry.name, entry.columns),
-                seen=self._seen.source_columns.get(entry.name),
+                seen=self._seen_of(entry.name),
             )
             for entry in node.inputs
         ]
         return (*read, *surroundings_of(node, self._seen, self._project.secrets))
+
+    def _seen_of(self, name: str) -> tuple[Column, ...] | None:
+        """Return the columns of an input that the compiler does not know, such as those of a source."""
+        node = self._project.nodes.get(name)
+        hidden = isinstance(node, Model) and node.lineage.columns is None
+        return self.book.columns(name) if node is None or hidden else None
 
     def note_tests(self, node: Node) -> str:
         """Note in the current trace of a node that its tests pass on what is there now; return what they rest on."""

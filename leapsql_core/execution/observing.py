@@ -85,7 +85,8 @@ def observe(
     evaluated = [
         project.nodes[path] for path in sorted({*selection, *(name for name in names if name in project.nodes)})
     ]
-    patterns = sorted({pattern for node in evaluated if isinstance(node, Model) for pattern in node.files})
+    models = [node for node in evaluated if isinstance(node, Model)]
+    patterns = sorted({pattern for model in models for pattern in model.files})
     observations = Observations(
         relations,
         source_versions,
@@ -95,6 +96,7 @@ def observe(
         files={pattern: file_version(pattern) for pattern in patterns},
         macros=warehouse.macros(),
         markers=sight.markers,
+        functions=warehouse.functions({name for model in models for name in model.functions}),
     )
     return Look(observations, taken)
 

@@ -22,6 +22,7 @@ from leapsql_core.models import (
 from leapsql_core.planning.observations import Observations
 from leapsql_core.planning.surroundings import is_relation
 from leapsql_core.planning.versions import VersionBook, moves_by_itself, within
+from leapsql_core.sql import mentions
 
 _MOST_SAID = 3
 
@@ -105,7 +106,7 @@ def _compare_one(
         stays = now is None or not book.was_looked_at(entry.name, entry.columns)
         return _build(node, "input_changed", detail, recurring=stays)
     if now == before.data_version:
-        return None
+        return _compare_named(node, entry, before, book=book)
     what = "names or types of columns" if view else "data"
     if not view and node.lineage.ordered is not None:
         what = f"data or the order of its rows ({node.lineage.ordered})"
@@ -128,6 +129,23 @@ def _compare_columns(
             return None
     change = _column_change(entry.columns, before.columns)
     return _build(node, "resolved_differently", f"it reads other columns of {entry.name}: {change}")
+
+
+def _compare_named(node: Model, entry: Input, before: TraceInput, *, book: VersionBook) -> Decision | None:
+    """Return what it asks for that a column of an input is gone which the query names, though no answer hangs on it.
+
+    ``EXISTS (SELECT a …)`` reads no ``a``, but fails without one. Whether the name means this column is in doubt.
+    """
+    now = book.columns(entry.name)
+    if now is None or before.seen is None:
+        return None
+    there = {column.name.casefold() for column in now}
+    gone = [column.name for column in before.seen if column.name.casefold() not in there]
+    texts = [query.resolved for query in (node.query, node.incremental_query) if query is not None]
+    named = [name for name in gone if any(mentions(text, name) for text in texts)]
+    if not named:
+        return None
+    return _build(node, "resolved_differently", f"{entry.name} has no {_names(named)} any more, which its query names")
 
 
 def _build(node: Model, reason: Reason, detail: str, *, recurring: bool = False) -> Decision:

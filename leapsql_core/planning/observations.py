@@ -19,6 +19,7 @@ class Observations:
     those of the target that can change an answer and are not as usual. ``files`` hold the versions of what the patterns
     in queries name, ``macros`` those of the macros that the database defines, by name; ``None`` if it cannot be told.
     ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`.
+    ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -30,6 +31,7 @@ class Observations:
     files: Mapping[str, str | None] = field(default_factory=dict)
     macros: Mapping[str, str | None] = field(default_factory=dict)
     markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
+    functions: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

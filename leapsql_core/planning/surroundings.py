@@ -43,11 +43,21 @@ def surroundings_of(node: Node, observations: Observations, secrets: Secrets) ->
     return tuple(found)
 
 
+def unsettled(model: Model, observations: Observations) -> list[str]:
+    """Return the functions of extensions that a model calls and whose answer may move by itself, for all we know.
+
+    Its author may say that it does not matter.
+    """
+    if model.config.volatile == "ignore":
+        return []
+    return [f"{name}()" for name in model.functions if not observations.functions.get(name, True)]
+
+
 def surroundings_version(model: Model, observations: Observations, secrets: Secrets) -> list[list[str]] | None:
     """Return what the answer of a view rests on beside its inputs, ``None`` if some of it cannot be told."""
     found = list(_stream_files_and_macros(model, observations, secrets))
     versions = [[entry.name, entry.data_version] for entry in found if entry.data_version is not None]
-    return versions if len(versions) == len(found) else None
+    return versions if len(versions) == len(found) and not unsettled(model, observations) else None
 
 
 def _stream_files_and_macros(model: Model, observations: Observations, secrets: Secrets) -> Iterator[TraceInput]:
@@ -76,6 +86,10 @@ def compare_surroundings(node: Node, trace: Trace, observations: Observations, s
     changed = [name for name in sorted({*before, *now}) if _differs(before.get(name), now.get(name))]
     if changed:
         return Decision(node.path, "build", "input_changed", f"{', '.join(map(in_words, changed))} changed")
+    moving = unsettled(node, observations)
+    if moving:
+        detail = f"its answer may move by itself: {', '.join(moving)}"
+        return Decision(node.path, "build", "volatile", detail, recurring=True)
     unknown = [name for name, entry in sorted(now.items()) if entry.data_version is None]
     if unknown and node.config.volatile != "ignore":
         said = ", ".join(map(in_words, unknown))

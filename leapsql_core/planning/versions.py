@@ -53,13 +53,16 @@ class VersionBook:
             self._known[key] = self._find(name, columns, ordered=ordered)
         return self._known[key]
 
+    def columns(self, name: str) -> tuple[Column, ...] | None:
+        """Return the columns that `name` has now, ``None`` if they are not known."""
+        if name in self._project.sources:
+            return self._observations.source_columns.get(name)
+        trace = self._traces.get(name)
+        return None if trace is None or self._astray(name) else trace.columns
+
     def shape_version(self, name: str, columns: ColumnSet) -> str | None:
         """Return the version of names, order and types of `columns` of `name`, ``None`` if they are not known."""
-        if name in self._project.sources:
-            known = self._observations.source_columns.get(name)
-        else:
-            trace = self._traces.get(name)
-            known = None if trace is None or self._astray(name) else trace.columns
+        known = self.columns(name)
         return None if known is None else fingerprint(["shape", shape_of(known, columns)])
 
     def was_looked_at(self, name: str, columns: ColumnSet) -> bool:
@@ -82,6 +85,8 @@ class VersionBook:
         if astray is not None:
             return astray
         node = self._project.nodes.get(name)
+        if self._is_misjudged(name):
+            return f"{name} has other columns than its query seems to yield"
         if isinstance(node, Model) and self._is_built_as_view(name):
             moving = moves_by_itself(node)
             if moving:
@@ -89,7 +94,7 @@ class VersionBook:
             if self._view(name) is None:
                 return f"{name} was edited and not built again"
             if surroundings_version(node, self._observations, self._project.secrets) is None:
-                return f"{name} reads files or calls macros of the database that cannot be told"
+                return f"{name} reads files, or calls macros or functions, that cannot be told"
             below = (self.doubt(read.table, read.columns) for read in reads_for(node, columns))
             return next((why for why in below if why), "")
         return ""
@@ -101,7 +106,7 @@ class VersionBook:
                 return NEVER
             return self._observations.source_versions.get((name, version_key(columns, ordered=ordered)))
         trace = self._traces.get(name)
-        if trace is None or self._astray(name) is not None:
+        if trace is None or self._astray(name) is not None or self._is_misjudged(name):
             return None
         if trace.materialized != "view":
             version = self._data_versions.get(trace.model_run_id, {}).get(column_set_key(columns))
@@ -134,6 +139,20 @@ class VersionBook:
     def _is_built_as_view(self, name: str) -> bool:
         trace = self._traces.get(name)
         return trace is not None and trace.materialized == "view"
+
+    def _is_misjudged(self, name: str) -> bool:
+        """Tell whether a relation was built with other columns than its query, as it stands, is taken to yield.
+
+        Then nobody knows what its readers read: a macro of the database may bear the name of a built-in function. A
+        table that grows may keep the columns of earlier batches.
+        """
+        node, trace = self._project.nodes.get(name), self._traces.get(name)
+        if not isinstance(node, Model) or trace is None or node.lineage.columns is None:
+            return False
+        if node.materialized == "incremental" or name in self._rewritten or not reads_as_before(node, trace):
+            return False
+        taken, there = node.lineage.columns, trace.columns
+        return [column.name.casefold() for column in taken] != [column.name.casefold() for column in there]
 
     def _astray(self, name: str) -> str | None:
         """Return in words what became of a relation that is not as its trace says, ``None`` if it is."""
@@ -177,6 +196,12 @@ def reads_more(model: Model, trace: Trace) -> bool:
     """Tell whether a model reads something that the build behind `trace` did not read."""
     before = {entry.name: entry.columns for entry in trace.inputs}
     return any(entry.name not in before or not within(entry.columns, before[entry.name]) for entry in model.inputs)
+
+
+def reads_as_before(model: Model, trace: Trace) -> bool:
+    """Tell whether a model reads the columns that the build behind `trace` read, and no others."""
+    before = {entry.name: column_set_key(entry.columns) for entry in trace.inputs}
+    return all(before.get(entry.name) == column_set_key(entry.columns) for entry in model.inputs)
 
 
 def within(columns: ColumnSet, others: ColumnSet) -> bool:

@@ -9,7 +9,7 @@ from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
 from leapsql_core.sql.resolution import resolve
 from leapsql_core.sql.scanning import scan
-from leapsql_core.sql.tokens import same_tokens
+from leapsql_core.sql.tokens import mentions, same_tokens
 
 __all__ = [
     "DatabaseColumn",
@@ -19,6 +19,7 @@ __all__ = [
     "KnownInput",
     "is_decided_by_its_row",
     "lineage",
+    "mentions",
     "read_calls",
     "resolve",
     "same_tokens",

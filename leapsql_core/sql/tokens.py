@@ -168,6 +168,17 @@ _FREE_MARKS: Final = word_set("( ) [ ] { } , ; :: :=")
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
+def mentions(text: str, name: str) -> bool:
+    """Tell whether a name stands in a text of SQL, quoted or not, for all we know.
+
+    >>> mentions('SELECT "A b" FROM t -- c', "a B"), mentions("SELECT 'a'", "a"), mentions("SELECT ab -- a", "a")
+    (True, False, False)
+    """
+    lexed = lex(text)
+    wanted = fold(name)
+    return any(fold(token.name) == wanted for token in lexed.tokens) or (lexed.odd and wanted in fold(text))
+
+
 def same_tokens(a: str, b: str) -> bool:
     r"""Tell whether `a` and `b` are proven to hold the same tokens; comments, layout and final semicolons don't count.
 

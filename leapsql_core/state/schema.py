@@ -138,7 +138,7 @@ _TRACES = (
       relation TEXT NOT NULL,
       columns TEXT /* JSON array; NULL for all columns in their order */,
       data_version TEXT,
-      seen TEXT /* JSON array of [name, type]; of sources alone */,
+      seen TEXT /* JSON array of [name, type]; where the query does not tell them */,
       PRIMARY KEY (model_run_id, position)
     )
     """,

@@ -156,3 +156,89 @@ def test_a_macro_that_rests_on_more_than_its_definition_is_built_in_doubt(make_l
     assert (decision.action, decision.reason, decision.recurring) == ("build", "input_changed", True)
     assert "the macro highest of the database" in decision.detail
     assert lab.plan().decisions["b"].action == "skip"
+
+
+# ------------------------------------------------------------------------- macros that bear the name of a built-in one
+
+
+@pytest.fixture
+def shadowed(make_lab: Make) -> Lab:
+    """Make models that call `reverse` and `range`, built while both are DuckDB's own."""
+    lab = make_lab(
+        {
+            "models/called.sql": "select reverse(name) as name from raw.people",
+            "models/ranged.sql": "select * from range(2)",
+            "models/reader.sql": "select range from ranged",
+            "models/apart.sql": "select lower(name) as name from raw.people",
+        }
+    )
+    lab.sql("create schema raw", "create table raw.people as select 'ann' as name, 1 as n union all select 'bob', 2")
+    assert lab.run().status == "completed"
+    assert lab.run().built == set()
+    return lab
+
+
+def test_a_macro_may_take_the_name_of_a_built_in_function(shadowed: Lab) -> None:
+    """Then what calls it rests on its definition, as long as there is one."""
+    for statement in (
+        "create macro reverse(x) as x || '!'",
+        "create or replace macro reverse(x) as x || '?'",
+        "drop macro reverse",
+    ):
+        shadowed.sql(statement)
+        assert shadowed.run().built == {"called"}
+        shadowed.assert_as_from_scratch()
+        assert shadowed.run().built == set()
+
+
+@pytest.mark.parametrize("body", ["first(x)", "x || row_number() over ()", "(select max(name) from raw.people)"])
+def test_a_macro_in_place_of_a_built_in_function_that_reads_more_is_built_in_doubt(shadowed: Lab, body: str) -> None:
+    """What the query reads is told by what the name usually means: no order of rows, and no tables."""
+    shadowed.sql(f"create macro reverse(x) as {body}")
+    assert shadowed.run().built == {"called"}
+    shadowed.sql("create or replace table raw.people as from raw.people order by n desc")
+    assert shadowed.run().built == {"called"}
+    shadowed.assert_as_from_scratch()
+
+
+def test_a_table_whose_columns_are_not_those_of_a_built_in_function_is_read_in_doubt(shadowed: Lab) -> None:
+    """Nobody knows then which of them its readers read, so they are built whenever it may have changed."""
+    shadowed.sql("create macro range(n) as table select 5 as other, n as range")
+    assert shadowed.run().built == {"ranged", "reader"}
+    shadowed.assert_as_from_scratch()
+    assert "ranged has other columns than its query seems to yield" in shadowed.plan().decisions["reader"].detail
+    shadowed.sql("drop macro table range")
+    assert shadowed.run().built == {"ranged", "reader"}
+    assert shadowed.run().built == set()
+
+
+# ---------------------------------------------------------------------------------------------- columns that are named
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 1 as one where exists (select extra from {table})",
+        "select id from (select id, extra from {table})",
+    ],
+)
+@pytest.mark.parametrize("kind", ["table", "view"])
+@pytest.mark.parametrize("table", ["raw.things", "things"])
+def test_a_column_that_is_named_but_decides_nothing_is_missed(
+    make_lab: Make, query: str, kind: str, table: str
+) -> None:
+    """Without it the query fails, as it would from scratch; other columns that go are not missed."""
+    lab = make_lab(
+        {
+            "models/things.sql": "select * from raw.things",
+            "models/reader.sql": f"/*---\nmaterialized: {kind}\n---*/\n{query.format(table=table)}",
+        }
+    )
+    lab.sql("create schema raw", "create table raw.things as select 1 as id, 2 as extra, 3 as other")
+    assert lab.run().status == "completed"
+    lab.sql("alter table raw.things drop column other")
+    assert lab.run().built == {"things"}
+    lab.sql("alter table raw.things drop column extra")
+    assert lab.run().failed == {"reader"}
+    lab.sql("alter table raw.things add column extra integer")
+    assert "reader" not in lab.run().failed

@@ -58,6 +58,7 @@ class World:
     unreadable: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     seeds: dict[str, str | None] = field(default_factory=dict)
+    functions: dict[str, bool] = field(default_factory=dict)
     looks: bool = True
 
     def __post_init__(self) -> None:
@@ -79,7 +80,12 @@ class World:
         if not self.looks:
             return Observations(settings=self.settings)
         return Observations(
-            self.relations, self.source_versions, self.source_columns, self.unreadable, settings=self.settings
+            self.relations,
+            self.source_versions,
+            self.source_columns,
+            self.unreadable,
+            settings=self.settings,
+            functions=self.functions,
         )
 
     def look_at_sources(self) -> None:

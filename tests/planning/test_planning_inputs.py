@@ -552,3 +552,38 @@ def test_columns_of_inputs_are_those_of_their_traces_and_of_sources_as_they_were
         before = {**world.traces, "b": replace(world.traces["b"], inputs=inputs)}
         assert input_columns(b, before, Observations()).get(Relation("", "src")) == found
     assert input_columns(b, {}, Observations()) == {}
+
+
+# ---------------------------------------------------------------------------------------------- functions of extensions
+
+
+DISTANCES = {
+    "models/places.sql": "select 1 as x",
+    "models/far.sql": "select st_far(x) as far from places",
+    "models/shown.sql": model("select st_far(x) as far from places", materialized="view"),
+    "models/reader.sql": "select far from shown",
+    "models/trusted.sql": model("select st_far(x) as far from places", volatile="ignore"),
+}
+
+
+def test_a_function_of_an_extension_that_the_catalogue_calls_consistent_moves_nothing() -> None:
+    """Nor does one that the catalogue does not know: it is none, or the build fails."""
+    world = World(DISTANCES)
+    assert set(world.reasons().values()) == {"unchanged"}
+    world.functions["st_far"] = True
+    assert set(world.reasons().values()) == {"unchanged"}
+
+
+def test_a_function_of_an_extension_of_unknown_stability_is_volatile() -> None:
+    """What calls it, itself or through a view, is built in every run, unless its author says otherwise."""
+    world = World(DISTANCES)
+    world.functions["st_far"] = False
+    assert world.decide("far") == Decision(
+        "far", "build", "volatile", "its answer may move by itself: st_far()", recurring=True
+    )
+    assert world.decide("reader").reason == "input_changed"
+    assert "shown reads files, or calls macros or functions, that cannot be told" in world.decide("reader").detail
+    assert world.decide("reader").recurring
+    assert {path for path, action in world.actions().items() if action == "build"} == {"far", "reader"}
+    world.looks = False
+    assert world.actions()["far"] == "check"

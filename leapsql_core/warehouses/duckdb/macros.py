@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from leapsql_core.errors import QueryError
 from leapsql_core.hashing import fingerprint
 from leapsql_core.sql import read_calls
+from leapsql_core.sql.functions import ORDER_READERS, is_built_in
 from leapsql_core.warehouses.duckdb.connection import refusals
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
@@ -22,12 +23,16 @@ WHERE NOT internal AND macro_definition IS NOT NULL
 ORDER BY ALL
 """
 _WORD = re.compile(r"\w+")
+#: Where none of these words is, no answer hangs on the order of rows.
+_OF_ORDER = ORDER_READERS | {"distinct", "limit", "max", "min", "offset", "over", "positional", "rowid"}
 
 
 def read_macros(cursor: DuckDBPyConnection) -> dict[str, str | None]:
     """Return a version of each macro by its name in small letters: that of its definition and of those it calls.
 
-    ``None`` where a definition is not all that decides: it reads tables or files, or its answer moves by itself.
+    ``None`` where a definition is not all that decides: it reads tables or files, or its answer moves by itself. One
+    that bears the name of a built-in function is taken for that one by whoever looks for what a query reads: it must
+    not hang on the order of rows either.
     """
     with refusals("the macros of the database cannot be read"):
         rows = cursor.execute(_DEFINED).fetchall()
@@ -45,12 +50,13 @@ def read_macros(cursor: DuckDBPyConnection) -> dict[str, str | None]:
 
 
 def _version(name: str, defined: Mapping[str, list[list[str]]], closed: Mapping[str, bool]) -> str | None:
-    reached, left = {name}, [name]
+    reached, left, written = {name}, [name], set[str]()
     while left:
         words = {word.casefold() for *_, text in defined[left.pop()] for word in _WORD.findall(text)}
         left += sorted((words & defined.keys()) - reached)
         reached |= words & defined.keys()
-    if not all(closed[other] for other in reached):
+        written |= words
+    if not all(closed[other] for other in reached) or (is_built_in(name) and written & _OF_ORDER):
         return None
     return fingerprint([[other, defined[other]] for other in sorted(reached)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from leapsql_core.models import ObservedRelation, Relation
 from leapsql_core.names import quote_identifier
 from leapsql_core.protocols import Marker
 from leapsql_core.warehouses.duckdb.connection import Waiting, connect, refusals
+from leapsql_core.warehouses.duckdb.functions import read_stabilities
 from leapsql_core.warehouses.duckdb.macros import read_macros
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
 from leapsql_core.warehouses.duckdb.transaction import MARKERS, DuckDBTransaction
@@ -116,6 +117,11 @@ class DuckDBWarehouse:
         """Return the versions of the macros that the database defines; see `read_macros`."""
         with self._cursor() as cursor:
             return read_macros(cursor)
+
+    def functions(self, called: Collection[str]) -> Mapping[str, bool]:
+        """Return how stable those among `called` are that extensions brought; see `read_stabilities`."""
+        with self._cursor() as cursor:
+            return read_stabilities(cursor, called)
 
     def prepare(self, schemas: Iterable[str]) -> None:
         """Make what is missing, one after the other: two transactions that make one schema would conflict."""
