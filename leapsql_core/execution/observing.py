@@ -62,7 +62,8 @@ def observe(
         WarehouseError: the warehouse cannot be looked at.
     """
     relations = sight.relations
-    names, every, in_order = _names_read(project, selection), column_sets_read(project), sets_read_in_order(project)
+    names, traces = _names_read(project, selection), snapshot.traces
+    every, in_order = column_sets_read(project, traces), sets_read_in_order(project, traces)
     source_versions: dict[tuple[str, str], str | None] = {}
     source_columns: dict[str, tuple[Column, ...]] = {}
     unreadable: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
 from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements
 from leapsql_core.planning.code import InputColumns, Prove, text_hash, unified_difference
+from leapsql_core.planning.column_sets import column_sets_read, sets_read_in_order
 from leapsql_core.planning.data_differences import InputDifference
 from leapsql_core.planning.data_tests import data_test_basis, data_test_hash, tests_hash, tests_version
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, seeds_rewritten, settle, texts_needed
@@ -23,10 +24,8 @@ from leapsql_core.planning.versions import (
     IN_ORDER,
     VersionBook,
     all_in_order,
-    column_sets_read,
     reads_for,
     reads_order,
-    sets_read_in_order,
     shape_of,
     version_key,
 )

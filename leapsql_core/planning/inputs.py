@@ -105,7 +105,7 @@ def _compare_one(
         # A build that reads what is known now takes the doubt away; what was not looked at may be astray again.
         stays = now is None or not book.was_looked_at(entry.name, entry.columns)
         return _build(node, "input_changed", detail, recurring=stays)
-    if now == before.data_version:
+    if now == before.data_version or book.stands(node, before):
         return _compare_named(node, entry, before, book=book)
     what = "names or types of columns" if view else "data"
     if not view and node.lineage.ordered is not None:
@@ -124,9 +124,8 @@ def _compare_columns(
     if within(entry.columns, before.columns):
         if pending:
             return None
-        now = book.read_version(node, entry.name, before.columns)
-        if now is not None and now == before.data_version:
-            return None
+        if before.data_version is not None and book.stands(node, before):
+            return _compare_named(node, entry, before, book=book)
     change = _column_change(entry.columns, before.columns)
     return _build(node, "resolved_differently", f"it reads other columns of {entry.name}: {change}")
 

@@ -7,12 +7,12 @@ answer hangs on the order of rows reads that order too: each build of a table is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from leapsql_core.hashing import column_set_key, fingerprint
-from leapsql_core.models import Column, ColumnSet, Model, Node, Project, Read, Trace
+from leapsql_core.models import Column, ColumnSet, Model, Node, Project, Read, Trace, TraceInput
 from leapsql_core.planning.observations import Observations
-from leapsql_core.planning.surroundings import surroundings_version
+from leapsql_core.planning.surroundings import is_relation, surroundings_version
 
 #: Among the names of a column set: the order of the rows counts too. No column can be meant by it.
 IN_ORDER = "\0 rows in order"
@@ -38,7 +38,7 @@ class VersionBook:
         """Take what is known; `rewritten` are nodes whose code is not the one that their trace was built from."""
         self._project, self._traces, self._data_versions = project, traces, data_versions
         self._observations, self._rewritten = observations, rewritten
-        self._known: dict[tuple[str, str], str | None] = {}
+        self._known: dict[tuple[str, str, bool], str | None] = {}
 
     def read_version(self, reader: Node, name: str, columns: ColumnSet) -> str | None:
         """Return what `reader` rests on in the input `name`, ``None`` if it cannot be told."""
@@ -46,12 +46,30 @@ class VersionBook:
             return self.shape_version(name, columns)
         return self.version(name, columns, ordered=reads_order(reader))
 
-    def version(self, name: str, columns: ColumnSet, *, ordered: bool = False) -> str | None:
-        """Return the version of the data of `name` on `columns`, ``None`` if it cannot be told."""
-        key = (name, version_key(columns, ordered=ordered))
+    def version(self, name: str, columns: ColumnSet, *, ordered: bool = False, as_built: bool = False) -> str | None:
+        """Return the version of the data of `name` on `columns`, ``None`` if it cannot be told.
+
+        `as_built` looks through views by what was known of them when they were built, not by what is known now.
+        """
+        key = (name, version_key(columns, ordered=ordered), as_built)
         if key not in self._known:
-            self._known[key] = self._find(name, columns, ordered=ordered)
+            self._known[key] = self._find(name, columns, ordered=ordered, as_built=as_built)
         return self._known[key]
+
+    def stands(self, reader: Node, before: TraceInput) -> bool:
+        """Tell whether an input is proven to be as a build of `reader` found it, in the columns that it read then.
+
+        Less may be known to be read now, of it and below its view, or that no order is: then all of that must be as it
+        was. So a parser that has learned to see more clearly rebuilds nothing.
+        """
+        if self.read_version(reader, before.name, before.columns) == before.data_version:
+            return True
+        orders = (True,) if reads_order(reader) else (False, True)
+        return not (isinstance(reader, Model) and reader.materialized == "view") and any(
+            self.version(before.name, before.columns, ordered=ordered, as_built=as_built) == before.data_version
+            for ordered in orders
+            for as_built in (False, True)
+        )
 
     def columns(self, name: str) -> tuple[Column, ...] | None:
         """Return the columns that `name` has now, ``None`` if they are not known."""
@@ -99,7 +117,7 @@ class VersionBook:
             return next((why for why in below if why), "")
         return ""
 
-    def _find(self, name: str, columns: ColumnSet, *, ordered: bool) -> str | None:
+    def _find(self, name: str, columns: ColumnSet, *, ordered: bool, as_built: bool) -> str | None:
         source = self._project.sources.get(name)
         if source is not None:
             if source.config.version == NEVER:
@@ -111,19 +129,27 @@ class VersionBook:
         if trace.materialized != "view":
             version = self._data_versions.get(trace.model_run_id, {}).get(column_set_key(columns))
             return fingerprint([IN_ORDER, version, trace.model_run_id]) if ordered and version else version
-        view = self._view(name)
-        return None if view is None else self.view_version(view, columns, ordered=ordered, code=trace.code_version)
+        view, build = self._view(name), trace if as_built else None
+        if view is None:
+            return None
+        return self.view_version(view, columns, ordered=ordered, code=trace.code_version, build=build)
 
-    def view_version(self, view: Model, columns: ColumnSet, *, code: str, ordered: bool = False) -> str | None:
-        """Return the version of what a view of this code shows on `columns`, ``None`` if it cannot be told."""
+    def view_version(
+        self, view: Model, columns: ColumnSet, *, code: str, ordered: bool = False, build: Trace | None = None
+    ) -> str | None:
+        """Return the version of what a view of this code shows on `columns`, ``None`` if it cannot be told.
+
+        With a `build` it is that of all that this build read below it, by what was known then.
+        """
         if moves_by_itself(view):
             return None
         around = surroundings_version(view, self._observations, self._project.secrets)
         if around is None:
             return None
+        in_order, as_built = ordered or reads_order(view), build is not None
         below: list[list[str]] = []
-        for read in reads_for(view, columns):
-            version = self.version(read.table, read.columns, ordered=ordered or reads_order(view))
+        for read in reads_for(view, columns) if build is None else reads_of_build(build):
+            version = self.version(read.table, read.columns, ordered=in_order, as_built=as_built)
             if version is None:
                 return None
             below.append([read.table, column_set_key(read.columns), version])
@@ -241,53 +267,12 @@ def reads_for(model: Model, columns: ColumnSet) -> tuple[Read, ...]:
     return tuple(Read(table, None if names is None else tuple(sorted(names))) for table, names in sorted(found.items()))
 
 
+def reads_of_build(trace: Trace) -> tuple[Read, ...]:
+    """Return all that a build read of its inputs, sorted, by what was known then."""
+    return tuple(Read(entry.name, entry.columns) for entry in trace.inputs if is_relation(entry))
+
+
 def shape_of(columns: Sequence[Column], chosen: ColumnSet) -> list[list[str]]:
     """Return names and types of those of `columns` that are `chosen`, in order."""
     wanted = None if chosen is None else {name.casefold() for name in chosen}
     return [[column.name, column.type] for column in columns if wanted is None or column.name.casefold() in wanted]
-
-
-def column_sets_read(project: Project) -> dict[str, tuple[ColumnSet, ...]]:
-    """Return for every table, seed and source the sets of its columns whose versions readers rest on.
-
-    Readers through a view count as readers of what the view reads. All columns come first for what the project makes:
-    that set is the relation's own version.
-    """
-    wanted: dict[str, dict[str, ColumnSet]] = {path: {"*": None} for path in project.nodes}
-    wanted.update({name: {} for name in project.sources})
-    for name, columns, _ in _stream_reads(project):
-        wanted[name].setdefault(column_set_key(columns), columns)
-    return {name: tuple(sets[key] for key in sorted(sets)) for name, sets in wanted.items()}
-
-
-def sets_read_in_order(project: Project) -> dict[str, tuple[ColumnSet, ...]]:
-    """Return for the sources whose order of rows decides an answer the sets of columns that are read with it."""
-    wanted: dict[str, dict[str, ColumnSet]] = {}
-    for name, columns, ordered in _stream_reads(project):
-        if ordered and name in project.sources:
-            wanted.setdefault(name, {})[column_set_key(columns)] = columns
-    return {name: tuple(sets[key] for key in sorted(sets)) for name, sets in sorted(wanted.items())}
-
-
-def _stream_reads(project: Project) -> Iterator[tuple[str, ColumnSet, bool]]:
-    """Yield once what is read of which table, seed or source, views looked through, and whether in its order."""
-    seen: set[tuple[str, str]] = set()
-    for node in project.nodes.values():
-        is_view = node.materialized == "view"
-        left: list[tuple[str, ColumnSet, bool]] = [(node.path, None, False)] if is_view else []
-        if not is_view:
-            left += [(entry.name, entry.columns, reads_order(node)) for entry in node.inputs]
-        if isinstance(node, Model):
-            left += [(entry.name, entry.columns, False) for entry in node.test_inputs]
-        while left:
-            name, columns, ordered = left.pop()
-            key = (name, version_key(columns, ordered=ordered))
-            if key in seen:
-                continue
-            seen.add(key)
-            below = project.nodes.get(name)
-            if isinstance(below, Model) and below.materialized == "view":
-                in_order = ordered or reads_order(below)
-                left += [(read.table, read.columns, in_order) for read in reads_for(below, columns)]
-            else:
-                yield name, columns, ordered
