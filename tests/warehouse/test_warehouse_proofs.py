@@ -51,6 +51,14 @@ DIFFERENT = (
     ("select 0.1::double as x", "select 0.10000000000000002::double as x"),
     ("select interval 1 month as x", "select interval 30 days as x"),
     ("select {'a': 1} as x", "select {'b': 1} as x"),
+    (
+        "select upper(alias(x)) as n from (select id as x from s.t)",
+        "select upper(alias(y)) as n from (select id as y from s.t)",
+    ),
+    (
+        "select 1 as n from s.t as x(q) where q.\"alias\"() = 'q'",
+        "select 1 as n from s.t as x(r) where r.alias() = 'q'",
+    ),
     ("select id from s.t union select id from s.u", "select id from s.t union all select id from s.u"),
     ("select distinct id from s.t", "select id from s.t"),
     ("select distinct on (k) id from s.t", "select distinct on (id) id from s.t"),
