@@ -326,6 +326,9 @@ class Warehouse(Protocol):
         ``None`` for one whose definition is not all that decides what it comes to.
         """
 
+    def types(self) -> Mapping[str, str]:
+        """Return the versions of the types that the database defines, by name in small letters."""
+
     def functions(self, called: Collection[str]) -> Mapping[str, bool]:
         """Return of what extensions brought, by name, whether the arguments alone decide what it answers.
 

@@ -97,6 +97,7 @@ def observe(
         files={pattern: file_version(pattern) for pattern in patterns},
         macros=warehouse.macros(),
         markers=sight.markers,
+        types=warehouse.types(),
         functions=warehouse.functions({name for model in models for name in model.functions}),
     )
     return Look(observations, taken)

@@ -17,9 +17,9 @@ class Observations:
     version key, and ``source_columns`` by source, hold what was taken; a version of ``None`` was asked for and
     cannot be told, and ``unreadable`` says why. ``unread`` says why the warehouse was not looked at. ``settings`` are
     those of the target that can change an answer and are not as usual. ``files`` hold the versions of what the patterns
-    in queries name, ``macros`` those of the macros that the database defines, by name; ``None`` if it cannot be told.
+    in queries name, ``macros`` and ``types`` those of what the database defines, by name; ``None`` if it cannot be
+    told. ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
     ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`.
-    ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -31,6 +31,7 @@ class Observations:
     files: Mapping[str, str | None] = field(default_factory=dict)
     macros: Mapping[str, str | None] = field(default_factory=dict)
     markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, bool] = field(default_factory=dict)
 
 

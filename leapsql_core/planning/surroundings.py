@@ -1,4 +1,4 @@
-"""What a build rests on beside its inputs: settings of the target, files that its query reads, macros of the database.
+"""What a build rests on beside its inputs: settings of the target, files of its query, what the database defines.
 
 They stand among the inputs of a trace, each under a name that no relation bears.
 """
@@ -12,14 +12,16 @@ from leapsql_core.hashing import canonical_json, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Decision, Model, Node, Trace, TraceInput
 from leapsql_core.planning.observations import Observations
+from leapsql_core.sql import mentions
 
 _SETTINGS = "settings: of the target"
-_FILE, _MACRO = "file: ", "macro: "
+_FILE, _MACRO, _TYPE = "file: ", "macro: ", "type: "
+_KINDS = (_FILE, _MACRO, _TYPE)
 
 
 def is_relation(entry: TraceInput) -> bool:
     """Tell whether an input of a trace is a model, seed or source, and not one of the surroundings."""
-    return entry.name != _SETTINGS and not entry.name.startswith((_FILE, _MACRO))
+    return entry.name != _SETTINGS and not entry.name.startswith(_KINDS)
 
 
 def is_settings(entry: TraceInput) -> bool:
@@ -39,7 +41,7 @@ def surroundings_of(node: Node, observations: Observations, secrets: Secrets) ->
         text = canonical_json(_masked(observations.settings, secrets))
         found.append(TraceInput(_SETTINGS, text, (), fingerprint(text)))
     if isinstance(node, Model):
-        found += _stream_files_and_macros(node, observations, secrets)
+        found += _stream_named(node, observations, secrets)
     return tuple(found)
 
 
@@ -55,18 +57,22 @@ def unsettled(model: Model, observations: Observations) -> list[str]:
 
 def surroundings_version(model: Model, observations: Observations, secrets: Secrets) -> list[list[str]] | None:
     """Return what the answer of a view rests on beside its inputs, ``None`` if some of it cannot be told."""
-    found = list(_stream_files_and_macros(model, observations, secrets))
+    found = list(_stream_named(model, observations, secrets))
     versions = [[entry.name, entry.data_version] for entry in found if entry.data_version is not None]
     return versions if len(versions) == len(found) and not unsettled(model, observations) else None
 
 
-def _stream_files_and_macros(model: Model, observations: Observations, secrets: Secrets) -> Iterator[TraceInput]:
+def _stream_named(model: Model, observations: Observations, secrets: Secrets) -> Iterator[TraceInput]:
     for pattern in model.files:
         shown = secrets.mask(pattern)
         yield TraceInput(_FILE + shown, shown, None, observations.files.get(pattern))
     for name in model.functions:
         if name in observations.macros:
             yield TraceInput(_MACRO + name, name, None, observations.macros[name])
+    texts = [query.resolved for query in (model.query, model.incremental_query) if query is not None]
+    for name, version in sorted(observations.types.items()):
+        if any(mentions(text, name) for text in texts):
+            yield TraceInput(_TYPE + name, name, None, version)
 
 
 def compare_surroundings(node: Node, trace: Trace, observations: Observations, secrets: Secrets) -> Decision | None:
@@ -81,8 +87,8 @@ def compare_surroundings(node: Node, trace: Trace, observations: Observations, s
         return Decision(node.path, "build", "config_changed", settings)
     if observations.relations is None or not isinstance(node, Model):
         return None
-    before = {entry.name: entry for entry in trace.inputs if entry.name.startswith((_FILE, _MACRO))}
-    now = {entry.name: entry for entry in _stream_files_and_macros(node, observations, secrets)}
+    before = {entry.name: entry for entry in trace.inputs if entry.name.startswith(_KINDS)}
+    now = {entry.name: entry for entry in _stream_named(node, observations, secrets)}
     changed = [name for name in sorted({*before, *now}) if _differs(before.get(name), now.get(name))]
     if changed:
         return Decision(node.path, "build", "input_changed", f"{', '.join(map(in_words, changed))} changed")
@@ -106,10 +112,13 @@ def _differs(before: TraceInput | None, now: TraceInput | None) -> bool:
 
 
 def in_words(name: str) -> str:
-    """Return the name under which a file or a macro stands among the inputs of a trace, as a person would say it."""
+    """Return the name under which a file, a macro or a type stands among the inputs of a trace, as a person would say it."""
     if name.startswith(_FILE):
         return f"the file {name.removeprefix(_FILE)}"
-    return f"the macro {name.removeprefix(_MACRO)} of the database" if name.startswith(_MACRO) else name
+    if not name.startswith((_MACRO, _TYPE)):
+        return name
+    what = "macro" if name.startswith(_MACRO) else "type"
+    return f"the {what} {name.removeprefix(_MACRO).removeprefix(_TYPE)} of the database"
 
 
 def kept_settings(trace: Trace) -> dict[str, str]:

@@ -212,6 +212,31 @@ def test_a_table_whose_columns_are_not_those_of_a_built_in_function_is_read_in_d
     assert shadowed.run().built == set()
 
 
+# --------------------------------------------------------------------------------------------------------------- types
+
+
+def test_a_type_of_the_database_counts_by_its_definition(make_lab: Make) -> None:
+    """For what names it, itself, through a view or by a macro, and for nothing else."""
+    lab = make_lab(
+        {
+            "models/cast.sql": "select enum_range(null::Mood)::varchar as x",
+            "models/shown.sql": "/*---\nmaterialized: view\n---*/\nselect enum_code('ok'::\"mood\") as x",
+            "models/reader.sql": "select x from shown",
+            "models/called.sql": "select code('ok') as x",
+            "models/apart.sql": "select 'mood' as x -- mood",
+        }
+    )
+    lab.sql("create type mood as enum ('ok', 'sad')", "create macro code(x) as enum_code(x::mood)")
+    assert lab.run().status == "completed"
+    assert lab.run().built == set()
+    lab.sql("create or replace type mood as enum ('sad', 'ok')")
+    assert lab.plan().decisions["cast"].detail == "the type mood of the database changed"
+    assert lab.run().built == {"cast", "reader", "called"}
+    lab.assert_as_from_scratch()
+    lab.sql("create or replace type mood as enum ('sad', 'ok')", "create type other as enum ('a')")
+    assert lab.run().built == set()
+
+
 # ---------------------------------------------------------------------------------------------- columns that are named
 
 

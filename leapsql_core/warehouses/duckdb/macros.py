@@ -27,8 +27,10 @@ _WORD = re.compile(r"\w+")
 _OF_ORDER = ORDER_READERS | {"distinct", "limit", "max", "min", "offset", "over", "positional", "rowid"}
 
 
-def read_macros(cursor: DuckDBPyConnection) -> dict[str, str | None]:
+def read_macros(cursor: DuckDBPyConnection, types: Mapping[str, str]) -> dict[str, str | None]:
     """Return a version of each macro by its name in small letters: that of its definition and of those it calls.
+
+    `types` are versions of the types that the database defines, which belong to it too where it names them.
 
     ``None`` where a definition is not all that decides: it reads tables or files, or its answer moves by itself. One
     that bears the name of a built-in function is taken for that one by whoever looks for what a query reads: it must
@@ -46,10 +48,12 @@ def read_macros(cursor: DuckDBPyConnection) -> dict[str, str | None]:
         closed = {name: all(_is_closed(parser, kind, text) for kind, *_, text in defined[name]) for name in defined}
     finally:
         parser.close()
-    return {name: _version(name, defined, closed) for name in defined}
+    return {name: _version(name, defined, closed, types) for name in defined}
 
 
-def _version(name: str, defined: Mapping[str, list[list[str]]], closed: Mapping[str, bool]) -> str | None:
+def _version(
+    name: str, defined: Mapping[str, list[list[str]]], closed: Mapping[str, bool], types: Mapping[str, str]
+) -> str | None:
     reached, left, written = {name}, [name], set[str]()
     while left:
         words = {word.casefold() for *_, text in defined[left.pop()] for word in _WORD.findall(text)}
@@ -58,7 +62,8 @@ def _version(name: str, defined: Mapping[str, list[list[str]]], closed: Mapping[
         written |= words
     if not all(closed[other] for other in reached) or (is_built_in(name) and written & _OF_ORDER):
         return None
-    return fingerprint([[other, defined[other]] for other in sorted(reached)])
+    named = {word: types[word] for word in sorted(written & types.keys())}
+    return fingerprint([*([other, defined[other]] for other in sorted(reached)), *([named] if named else [])])
 
 
 def _is_closed(parser: DuckDBParser, kind: str, text: str) -> bool:

@@ -17,6 +17,7 @@ from leapsql_core.warehouses.duckdb.functions import read_stabilities
 from leapsql_core.warehouses.duckdb.macros import read_macros
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
 from leapsql_core.warehouses.duckdb.transaction import MARKERS, DuckDBTransaction
+from leapsql_core.warehouses.duckdb.types import read_types
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -116,7 +117,12 @@ class DuckDBWarehouse:
     def macros(self) -> Mapping[str, str | None]:
         """Return the versions of the macros that the database defines; see `read_macros`."""
         with self._cursor() as cursor:
-            return read_macros(cursor)
+            return read_macros(cursor, read_types(cursor))
+
+    def types(self) -> Mapping[str, str]:
+        """Return the versions of the types that the database defines; see `read_types`."""
+        with self._cursor() as cursor:
+            return read_types(cursor)
 
     def functions(self, called: Collection[str]) -> Mapping[str, bool]:
         """Return how stable those among `called` are that extensions brought; see `read_stabilities`."""
