@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from leapsql_core.errors import WarehouseError
 from leapsql_core.hashing import column_set_key, fingerprint
 from leapsql_core.models import Column, ColumnSet, Model, ObservedRelation, Project, Snapshot, Source
-from leapsql_core.planning import IN_ORDER, Observations, column_sets_read, sets_read_in_order, shape_of, version_key
+from leapsql_core.planning import (
+    IN_ORDER,
+    Observations,
+    changed_surroundings,
+    column_sets_read,
+    sets_read_in_order,
+    shape_of,
+    version_key,
+)
 from leapsql_core.protocols import Marker, Warehouse, WarehouseTransaction
 
 #: Gives the version of what the files that a name or pattern means hold, ``None`` where it cannot be told.
@@ -100,7 +108,19 @@ def observe(
         types=warehouse.types(),
         functions=warehouse.functions({name for model in models for name in model.functions}),
     )
+    views = [model for model in models if model.materialized == "view" and model.path in traces]
+    moved = [view for view in views if changed_surroundings(view, traces[view.path], observations, project.secrets)]
+    observations = replace(observations, view_columns={view.path: _columns_shown(warehouse, view) for view in moved})
     return Look(observations, taken)
+
+
+def _columns_shown(warehouse: Warehouse, view: Model) -> tuple[Column, ...] | None:
+    """Return the columns that a view shows now, ``None`` if it cannot be read."""
+    try:
+        with warehouse.transaction() as transaction:
+            return transaction.columns(view.relation)
+    except WarehouseError:  # some DuckDBs do not read a view whose columns have changed; making it anew will tell
+        return None
 
 
 def with_versions(snapshot: Snapshot, taken: Mapping[str, Mapping[str, str]]) -> Snapshot:

@@ -18,7 +18,7 @@ from leapsql_core.planning.differences import (
 )
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
-from leapsql_core.planning.surroundings import in_words, is_file, surroundings_of
+from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
     IN_ORDER,
@@ -48,6 +48,7 @@ __all__ = [
     "Texts",
     "VersionBook",
     "all_in_order",
+    "changed_surroundings",
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",

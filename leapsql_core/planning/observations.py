@@ -20,6 +20,7 @@ class Observations:
     in queries name, ``macros`` and ``types`` those of what the database defines, by name; ``None`` if it cannot be
     told. ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
     ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`.
+    ``view_columns`` are those that views show now whose surroundings changed; ``None`` of one that cannot be read.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -33,6 +34,7 @@ class Observations:
     markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, bool] = field(default_factory=dict)
+    view_columns: Mapping[str, tuple[Column, ...] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

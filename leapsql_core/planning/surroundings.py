@@ -76,22 +76,25 @@ def _stream_named(model: Model, observations: Observations, secrets: Secrets) ->
 
 
 def compare_surroundings(node: Node, trace: Trace, observations: Observations, secrets: Secrets) -> Decision | None:
-    """Return why a table builds for what it rests on beside its inputs, ``None`` if all of that is as it was.
+    """Return why a node builds for what it rests on beside its inputs, ``None`` if all of that is as it was.
 
-    A view is evaluated with the settings, the files and the macros of whoever reads it.
+    A view is evaluated with the files and the macros of whoever reads it, but it was made with the columns that it had
+    under the settings, files and macros of then.
     """
-    if node.materialized == "view":
-        return None
     settings = _compare_settings(trace, observations.settings, secrets)
     if settings is not None:
         return Decision(node.path, "build", "config_changed", settings)
     if observations.relations is None or not isinstance(node, Model):
         return None
-    before = {entry.name: entry for entry in trace.inputs if entry.name.startswith(_KINDS)}
     now = {entry.name: entry for entry in _stream_named(node, observations, secrets)}
-    changed = [name for name in sorted({*before, *now}) if _differs(before.get(name), now.get(name))]
+    changed = changed_surroundings(node, trace, observations, secrets)
+    said = f"{', '.join(map(in_words, changed))} changed"
+    if node.materialized == "view":
+        if not changed or observations.view_columns.get(node.path, trace.columns) == trace.columns:
+            return None
+        return Decision(node.path, "build", "input_changed", f"{said}, and with it the columns that it shows")
     if changed:
-        return Decision(node.path, "build", "input_changed", f"{', '.join(map(in_words, changed))} changed")
+        return Decision(node.path, "build", "input_changed", said)
     moving = unsettled(node, observations)
     if moving:
         detail = f"its answer may move by itself: {', '.join(moving)}"
@@ -104,6 +107,13 @@ def compare_surroundings(node: Node, trace: Trace, observations: Observations, s
     return None
 
 
+def changed_surroundings(model: Model, trace: Trace, observations: Observations, secrets: Secrets) -> list[str]:
+    """Return the files, macros and types that are known to be other than those that a build rested on, sorted."""
+    before = {entry.name: entry for entry in trace.inputs if entry.name.startswith(_KINDS)}
+    now = {entry.name: entry for entry in _stream_named(model, observations, secrets)}
+    return [name for name in sorted({*before, *now}) if _differs(before.get(name), now.get(name))]
+
+
 def _differs(before: TraceInput | None, now: TraceInput | None) -> bool:
     """Tell whether something is known to be other than it was; what cannot be told now is no such thing."""
     if before is None or now is None:
@@ -112,7 +122,7 @@ def _differs(before: TraceInput | None, now: TraceInput | None) -> bool:
 
 
 def in_words(name: str) -> str:
-    """Return the name under which a file, a macro or a type stands among the inputs of a trace, as a person would say it."""
+    """Return the name of a file, a macro or a type among the inputs of a trace as a person would say it."""
     if name.startswith(_FILE):
         return f"the file {name.removeprefix(_FILE)}"
     if not name.startswith((_MACRO, _TYPE)):

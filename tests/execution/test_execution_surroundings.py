@@ -237,6 +237,96 @@ def test_a_type_of_the_database_counts_by_its_definition(make_lab: Make) -> None
     assert lab.run().built == set()
 
 
+# ----------------------------------------------------------------------------------- views whose columns change by them
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "then"),
+    [
+        ("select f(3) as c", "create macro f(x) as x", "create or replace macro f(x) as 'a' || x"),
+        ("select '1'::kind as c", "create type kind as integer", "create or replace type kind as varchar"),
+        ("select c from '{file}'", "c\n1\n", "c\nabc\n"),
+        ("select * from '{file}'", "c\n1\n", "d,c\nabc,1\n"),
+    ],
+    ids=["a macro", "a type", "a file", "a star over a file"],
+)
+def test_a_view_whose_columns_change_by_its_surroundings_is_made_again(
+    make_lab: Make, query: str, first: str, then: str
+) -> None:
+    """So are views over it; where the columns stay, whoever reads it is built, and it is not made again."""
+    lab = make_lab({})
+    file = lab.root / "data.csv"
+
+    def set_up(text: str) -> None:
+        if "{file}" in query:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+        else:
+            lab.sql(text)
+
+    set_up(first)
+    lab.edit(
+        {
+            "models/shown.sql": f"/*---\nmaterialized: view\n---*/\n{query.format(file=file)}",
+            "models/above.sql": "/*---\nmaterialized: view\n---*/\nselect * from shown",
+            "models/reader.sql": "select c from shown",
+        }
+    )
+    assert lab.run().status == "completed"
+    set_up(then)
+    assert "and with it the columns that it shows" in lab.plan().decisions["shown"].detail
+    outcome = lab.run()
+    assert (outcome.status, outcome.built) == ("completed", {"shown", "above", "reader"})
+    lab.assert_as_from_scratch()
+    assert lab.run().built == set()
+
+
+# ------------------------------------------------------------------------------------------------------------ settings
+
+
+@pytest.mark.parametrize(
+    ("setting", "query"),
+    [
+        ("TimeZone: America/New_York", "select date_trunc('day', moment)::varchar as x from raw.times"),
+        ("integer_division: true", "select n / 2 as x from raw.times"),
+        ("default_null_order: nulls_first", "select n as x from raw.times order by n limit 1"),
+        ("default_order: desc", "select n as x from raw.times order by n limit 1"),
+        ("default_collation: nocase", "select count(*) as x from raw.times where word = 'A'"),
+    ],
+)
+def test_a_setting_that_changes_answers_builds_everything(make_lab: Make, setting: str, query: str) -> None:
+    """Views as well, for the types of their columns stay as they were made; speed is no such setting."""
+    lab = make_lab({}, database=":memory:")
+    lab.database = str(lab.root / "warehouse.duckdb")
+    yaml = "target: {type: duckdb, database: ':memory:', settings: {%s}}"
+    lab.edit(
+        {
+            "leapsql.yaml": yaml % "threads: 1",
+            "models/table.sql": query,
+            "models/shown.sql": f"/*---\nmaterialized: view\n---*/\n{query}",
+            "models/reader.sql": "select x from shown",
+        }
+    )
+    lab.reopen_warehouse()
+    lab.sql(
+        "create schema raw",
+        "create table raw.times as select * from (values (timestamptz '2026-01-01 02:00:00', 3, 'a'),"
+        " (timestamptz '2026-01-01 09:00:00', null, 'A'), (null, 5, 'b')) as v(moment, n, word)",
+    )
+    assert lab.run().status == "completed"
+    before = lab.contents(["table"])
+    for settings, built in (
+        ("threads: 2", set()),
+        (setting, {"table", "shown", "reader"}),
+        (f"{setting}, threads: 1", set()),
+    ):
+        lab.edit({"leapsql.yaml": yaml % settings})
+        lab.reopen_warehouse()
+        assert lab.run().built == built
+    assert lab.contents(["table"]) != before
+    lab.assert_as_from_scratch()
+
+
 # ---------------------------------------------------------------------------------------------- columns that are named
 
 

@@ -184,14 +184,15 @@ def test_what_a_later_batch_may_do_is_no_reason_to_build() -> None:
 
 
 def test_settings_that_change_answers_are_inputs_of_every_build() -> None:
-    """Another time zone builds what holds rows, naming setting, old and new; views are evaluated when they are read."""
+    """Another time zone builds all there is, naming setting, old and new; a view keeps the types it was made with."""
     world = World({**TWO, "models/v.sql": model("select x from a", materialized="view")})
     world.settings = {"timezone": "Asia/Tokyo"}
     said = "settings of the target: timezone was as usual, now Asia/Tokyo"
     assert world.decide("a") == Decision("a", "build", "config_changed", said)
-    assert world.decide("v").action == "check"
+    assert world.decide("v") == Decision("v", "build", "config_changed", said)
     world.build("a")
-    assert world.decide("a").action == "skip"
+    world.build("v")
+    assert (world.decide("a").action, world.decide("v").action) == ("skip", "skip")
     world.settings = {"default_null_order": "nulls_first"}
     assert world.decide("a").detail == (
         "settings of the target: default_null_order was as usual, now nulls_first; "

@@ -23,5 +23,5 @@ def read_types(cursor: DuckDBPyConnection) -> dict[str, str]:
             name = ".".join(map(quote_identifier, parts))
             described = cursor.execute(f"SELECT NULL::{name}").description or ()
             texts = [type_text(kind) for _, kind, *_ in described]
-            found.setdefault(str(parts[-1]).casefold(), []).append([*map(str, parts[:-1]), *texts])
+            found.setdefault(str(parts[-1]).casefold(), []).append([str(parts[1]), *texts])
     return {name: fingerprint(definitions) for name, definitions in found.items()}
