@@ -56,6 +56,8 @@ def data_test_basis(
             continue
         if not is_decided_by_its_row(text) or not observations.macros.keys().isdisjoint(read_calls(text).functions):
             return None
+        if any(name.casefold() in text.casefold() for name in observations.types):
+            return None
     around: list[object] = [dict(observations.settings)]
     read = next((entry for entry in model.test_inputs if entry.relation == to and entry.columns == (test.field,)), None)
     if read is not None:

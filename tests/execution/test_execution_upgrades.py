@@ -20,7 +20,7 @@ from execution_shop import FILES, RAW
 from planning_samples import World
 from projects import Lab, RememberingAnalyst
 
-from leapsql_core import parse_cache, sql
+from leapsql_core import sql
 from leapsql_core.models import Lineage, Read
 
 Make = Callable[..., Lab]
@@ -109,11 +109,11 @@ def test_another_version_of_what_reads_the_project_rebuilds_nothing(
     for file, text in SHOP.items():
         shop.write(file, text)
     assert shop.leapsql("run").status == 0
-    real, own = parse_cache.version, parse_cache._code_version
-    monkeypatch.setattr(parse_cache, "version", lambda name: "99.0" if name == library else real(name))
+    real, own = origin.version, origin._code_version
+    monkeypatch.setattr(origin, "version", lambda name: "99.0" if name == library else real(name))
     if library == "leapsql-dagster":
-        monkeypatch.setattr(parse_cache, "_code_version", lambda module: f"99.0 {own(module)}")
-    monkeypatch.setattr(importlib.metadata, "version", parse_cache.version)
+        monkeypatch.setattr(origin, "_code_version", lambda module: f"99.0 {own(module)}")
+    monkeypatch.setattr(importlib.metadata, "version", origin.version)
     for module in (sqlglot, duckdb):
         if module.__name__ == library:
             monkeypatch.setattr(module, "__version__", "99.0")
