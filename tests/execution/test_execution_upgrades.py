@@ -22,6 +22,7 @@ from projects import Lab, RememberingAnalyst
 
 from leapsql_core import sql
 from leapsql_core.models import Lineage, Read
+from leapsql_core.parse_cache import origin
 
 Make = Callable[..., Lab]
 
