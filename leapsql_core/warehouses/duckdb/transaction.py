@@ -22,7 +22,7 @@ from leapsql_core.warehouses.duckdb.batches import apply_batch
 from leapsql_core.warehouses.duckdb.checking import failing_rows
 from leapsql_core.warehouses.duckdb.columns import describe, plan_of
 from leapsql_core.warehouses.duckdb.connection import refusals
-from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hash_terms, version_of
+from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -112,18 +112,23 @@ class DuckDBTransaction:
         chosen = [chosen_columns(columns, column_set) for column_set in column_sets]
         ordered = [IN_ORDER in (column_set or ()) for column_set in column_sets]
         shows_order = any(ordered) and self._shows_order(relation, columns)
-        terms = [hash_terms(some, self._read_type) for some in chosen]
-        # Rows of a table that is not committed yet are counted from another number than 0.
-        place = f"rowid - (SELECT min(rowid) FROM {relation.sql})"
+        needed = dict.fromkeys(column for some in chosen for column in some)
+        hashed = {column: hashed_column(column, self._read_type) for column in needed}
+        names = {column: f"c{number}" for number, column in enumerate(hashed)}
         sums: list[str | None] = []
-        for some, in_order in zip(terms, ordered, strict=True):
-            if some is None or (in_order and not shows_order):
+        for some, in_order in zip(chosen, ordered, strict=True):
+            if any(hashed[column] is None for column in some) or (in_order and not shows_order):
                 sums.append(None)
             else:
-                sums.append(hash_sum([*some, place] if in_order else some))
+                sums.append(hash_sum([*(names[column] for column in some), *(["place"] if in_order else [])]))
         scanned = ", ".join(["count(*)", *(expression for expression in sums if expression is not None)])
+        shown = [f"{sql} AS {names[column]}" for column, sql in hashed.items() if sql is not None]
+        if shows_order:
+            # Rows of a table that is not committed yet are counted from another number than 0.
+            shown.append(f"rowid - (SELECT min(rowid) FROM {relation.sql}) AS place")
+        table = f"(SELECT {', '.join(shown)} FROM {relation.sql})" if shown else relation.sql
         with refusals(f"the version of {relation} cannot be taken"):
-            row = self._cursor.execute(f"SELECT {scanned} FROM {relation.sql}").fetchone()
+            row = self._cursor.execute(f"SELECT {scanned} FROM {table}").fetchone()
         rows, *found = row or (0,)
         hashes = iter(found)
         versions = tuple(
