@@ -2,11 +2,12 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 import dagster as dg
 
-from leapsql_core import Column, DataTest, Model, ModelFinished, Node, Origin, Session
+from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Session
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
 
 COLUMN_SCHEMA = "dagster/column_schema"
@@ -165,10 +166,17 @@ def _in_one_line(text: str) -> str:
 
 def _tests_table(done: ModelFinished) -> str:
     rows = [
-        f"| {_cell(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'} |"
+        f"| {_cell(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'}"
+        f" | {_tested(result)} |"
         for result in done.tests
     ]
-    return "\n".join(["| test | result |", "|---|---|", *rows])
+    return "\n".join(["| test | result | tested |", "|---|---|---|", *rows])
+
+
+def _tested(result: DataTestResult) -> str:
+    """Return when a test was run, if its result stands from an earlier run."""
+    since = result.stands_since
+    return "now" if since is None else f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, nothing changed since"
 
 
 def _lineage_table(lineage: dg.TableColumnLineage) -> str:

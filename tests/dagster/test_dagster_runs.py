@@ -30,7 +30,7 @@ def test_a_materialization_shows_what_people_look_for(shop: Shop) -> None:
     assert metadata["leapsql/reason"].value == "new"
     assert metadata["leapsql/environment"].value == "dev"
     assert '"staging"."orders"' in metadata["leapsql/sql"].value
-    assert "unique(customer) | passed" in metadata["leapsql/tests"].value
+    assert "unique(customer) | passed | now |" in metadata["leapsql/tests"].value
     ((content_hash, data_version),) = shop.state(
         "SELECT r.content_hash, r.data_version FROM model_runs r JOIN models m ON m.id = r.model_id"
         " WHERE m.path = 'marts.customers'"
@@ -44,6 +44,13 @@ def test_a_materialization_shows_what_people_look_for(shop: Shop) -> None:
     assert shop.state(f"SELECT count(*) FROM model_runs WHERE id = '{metadata['leapsql/model_run_id'].value}'") == [
         (1,)
     ]
+
+
+def test_a_test_that_was_not_run_again_says_since_when_it_stands(shop: Shop) -> None:
+    """A build of the same rows is no reason to ask them again."""
+    shop.run()
+    metadata = metadata_of(shop.run(tags={"leapsql/mode": "all"}), "marts/customers")
+    assert "UTC, nothing changed since |" in metadata["leapsql/tests"].value
 
 
 def test_dagster_is_given_data_and_code_versions_of_ours(shop: Shop) -> None:

@@ -10,13 +10,17 @@ from hypothesis import given, note
 from plain_sql import assert_as_from_scratch
 from projects import Outcome
 from random_projects import STILL, RandomProject
+from tally import COUNTS
 from witness import Witness, look
+
+from leapsql_core.execution import ModelStarted
 
 
 def live(world: RandomProject, witness: Witness | None = None) -> None:
     """Make a project and let things happen to it, with runs between them: of all or of some, forced, broken off."""
     choice = world.choice
-    world.begin(2 + choice.pick(5))
+    COUNTS["histories"] += 1
+    world.begin(5 + choice.pick(26) if choice.once_in(6) else 2 + choice.pick(5))
     watched_run(world, witness)
     for _ in range(choice.one((0, 0, 1, 1, 2, 4))):
         happen(world)
@@ -40,12 +44,21 @@ def watched_run(world: RandomProject, witness: Witness | None, *, taken: int | N
     events = world.lab.stream(**options)
     outcome = Outcome(tuple(islice(events, taken)))
     events.close()
+    COUNTS["runs"] += 1
     if witness is not None:
-        assert not witness.judge(before, outcome.events)
+        needless = witness.judge(before, outcome.events)
+        COUNTS["needless"] += len(needless)
+        COUNTS["builds"] += len(outcome.built)
+        COUNTS["in doubt"] += sum(
+            event.decision.recurring and event.path in outcome.built
+            for event in outcome.events
+            if isinstance(event, ModelStarted)
+        )
+        assert not needless
     return outcome
 
 
-@law(20)
+@law(60)
 @given(choice=choices)
 def test_a_run_ends_where_a_build_from_scratch_ends(choice: Choice) -> None:
     """Whatever happened before: edits, moved sources, lost relations, failures, runs of some models, runs broken off.
@@ -93,7 +106,7 @@ def above(world: RandomProject, selection: list[str]) -> set[str]:
     return found - set(selection)
 
 
-@law(14)
+@law(40)
 @given(choice=choices)
 def test_nothing_is_built_without_a_cause(choice: Choice) -> None:
     """A model that is built was asked for, or its code changed, or its relation is astray, or what it reads changed.

@@ -9,8 +9,9 @@ from hypothesis import given, note
 from mortality import Life, lose_state, make_mortal, run_and_die
 from plain_sql import assert_as_from_scratch, fates
 from random_projects import RandomProject
+from tally import COUNTS
 
-COUNTS = {
+TICKS = {
     "models/counts.sql": (
         "/*---\nmaterialized: incremental\nincremental: {strategy: append}\n---*/\nselect t from raw.tick"
     ),
@@ -19,7 +20,7 @@ COUNTS = {
 }
 
 
-@law(30)
+@law(60)
 @given(choice=choices)
 def test_a_run_after_kills_ends_where_a_build_from_scratch_ends(choice: Choice) -> None:
     """Killed between any two steps, once or several times, with edits between; the state lost as well, or not.
@@ -32,12 +33,15 @@ def test_a_run_after_kills_ends_where_a_build_from_scratch_ends(choice: Choice) 
         make_mortal(lab, life)
         world = RandomProject(choice, lab)
         try:
-            world.begin(2 + choice.pick(6))
+            world.begin(5 + choice.pick(26) if choice.once_in(6) else 2 + choice.pick(6))
+            COUNTS["histories"] += 1
             for _ in range(1 + choice.pick(4)):
                 for _ in range(choice.pick(3)):
                     world.let_happen(choice.one(without_strangers(world)))
                 steps, parallel = choice.pick(8 + 6 * len(world.models)), 1 + choice.pick(3)
+                COUNTS["runs"] += 1
                 died = run_and_die(lab, life, steps, parallel=parallel, force=choice.once_in(6))
+                COUNTS["killed"] += died
                 world.told.append(f"RUN, {'killed' if died else 'not killed'} within {steps} steps")
                 if choice.once_in(6):
                     world.told.append("the state is lost")
@@ -56,14 +60,14 @@ def without_strangers(world: RandomProject) -> list[Callable[[], str]]:
     return [happens for happens in world.happenings() if happens != world.replace_relation]
 
 
-@law(30)
+@law(60)
 @given(choice=choices)
 def test_a_batch_is_applied_once_wherever_a_run_is_killed(choice: Choice) -> None:
     """Not twice and not never, though nothing in the batch itself says that it was applied."""
     life = Life()
     with laboratory() as lab:
         make_mortal(lab, life)
-        lab.edit(COUNTS)
+        lab.edit(TICKS)
         lab.sql("create schema raw", "create table raw.tick as select 0 as t")
         lab.run()
         told = []
