@@ -239,7 +239,8 @@ class Lineage:
     are (filters, joins, grouping); every input stands in it, for the number of its rows is always read. ``reads`` is
     everything the query reads. ``unknown`` names the construct that hides something, ``None`` if nothing is hidden.
     ``ordered`` names what makes the answer hang on the order of the inputs' rows, ``None`` if nothing does.
-    ``missing`` are columns of inputs that the query names and that are certainly not there.
+    ``missing`` are columns of inputs that the query names and that are certainly not there; under an empty name, those
+    that nothing which it reads has.
     """
 
     columns: tuple[OutputColumn, ...] | None

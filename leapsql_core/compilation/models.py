@@ -109,8 +109,13 @@ def stream_column_problems(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[
     """Yield the columns that a model's query, tests and configuration name and that are certainly not there."""
     model, cause = nodes[draft.path], "it reads a column that is not there"
     for missing in model.lineage.missing if isinstance(model, Model) else ():
-        known = columns_of(nodes[missing.table]) if missing.table in nodes else None
         line = _line_naming(draft, missing.column)
+        if not missing.table:
+            there = [name for entry in model.inputs for name in columns_of(nodes[entry.name]) or ()]
+            hint = did_you_mean(missing.column, there, otherwise=f"There are: {', '.join(dict.fromkeys(there))}.")
+            yield draft.problem(line, f"{cause}: nothing that it reads has a column `{missing.column}`", hint)
+            continue
+        known = columns_of(nodes[missing.table]) if missing.table in nodes else None
         yield from _missing(draft, line, cause, missing.table, known, (missing.column,))
     own, lines = columns_of(model), draft.text.lines
     for field, columns in (("unique_key", draft.config.unique_key), ("incremental.time_column", _time_column(draft))):

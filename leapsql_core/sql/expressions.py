@@ -137,6 +137,8 @@ def _note_missing(names: list[str], scope: Scope, analysis: Analysis) -> None:
     table = meant[0].table if len(meant) == 1 else None
     if table is not None and not any(t == table and fold(c) == fold(names[-1]) for t, c in analysis.known):
         analysis.missing.add((table, names[-1]))
+    elif table is None and len(names) == 1:
+        analysis.missing.add(("", names[0]))
 
 
 def _visit(step: _Step, visit: _Visit) -> list[_Step]:

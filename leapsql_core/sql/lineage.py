@@ -73,6 +73,7 @@ def _resolved(sql: str, tree: Node, inputs: Inputs, names: set[str]) -> Lineage:
         analysis.note("an expression without an alias")
     every = names | analysis.met
     anything = analysis.blind or bool(strangers)  # a macro may read what it likes
+    anything_hidden = bool(strangers) or word is not None
     rows = rowset.rows | _overlooked(sql, held, analysis)
     rows |= {Source(name, Extent.ALL) for name in (every if anything else unseen | analysis.whole_inputs())}
     return Lineage(
@@ -81,8 +82,22 @@ def _resolved(sql: str, tree: Node, inputs: Inputs, names: set[str]) -> Lineage:
         reads=_reads(rows | rowset.values, every, inputs),
         unknown=analysis.unknown,
         ordered=analysis.unknown if anything else reads_order(tree, calls),
-        missing=tuple(sorted(ColumnSource(*column) for column in analysis.missing)),
+        missing=tuple(sorted(_missing(analysis, inputs, is_clear=not (anything_hidden or unseen)))),
     )
+
+
+def _missing(analysis: Analysis, inputs: Inputs, *, is_clear: bool) -> Iterator[ColumnSource]:
+    """Yield the columns that are certainly not there.
+
+    That nothing at all has a column is certain where the columns of all inputs are known, none of them bears the name,
+    and no word of the text was passed over (`is_clear`).
+    """
+    read = [given for given in inputs.values() if given.name in analysis.met]
+    all_known = is_clear and all(given.columns is not None for given in read)
+    known = {fold(name) for given in read for name in given.columns or ()}
+    for table, column in analysis.missing:
+        if table or (all_known and fold(column) not in known):
+            yield ColumnSource(table, column)
 
 
 def _in_unread_ctes(tree: Node, analysis: Analysis) -> Iterator[str]:

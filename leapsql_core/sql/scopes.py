@@ -34,7 +34,8 @@ class Analysis:
     ``resolve`` resolves a query that stands within another. ``ctes`` are the common table expressions by the identity
     of their nodes: resolved, or, until someone reads them, how to. ``met`` are the inputs that the tree names, and
     ``known`` those of their columns that are known. ``unknown`` is the first construct that hides something, ``blind``
-    tells whether anything at all may be hidden. ``missing`` are columns of inputs that are not there.
+    tells whether anything at all may be hidden. ``missing`` are columns of inputs that are not there; under an empty
+    name, columns that nothing which is read has.
 
     ``placed`` are inputs whose columns are meant by their place, so that all of them count, names and order included;
     ``paired`` are groups of them where the columns that are read tell as much, unless one of the group is read in

@@ -214,3 +214,17 @@ def test_a_description_of_a_column_that_is_not_there_is_a_warning() -> None:
 def test_columns_of_an_input_that_is_not_known_are_no_error() -> None:
     """A source has the columns that it has."""
     assert compile_model("select anything from raw.orders").inputs[0].columns == ("anything",)
+
+
+def test_a_column_that_nothing_has_is_a_problem_with_file_and_line() -> None:
+    """Also where several things are read, and through a subquery: what there is, is said."""
+    files = {**FILES, "models/m.sql": "select a.x\nfrom a join b on a.x = b.x\nwhere gone > 1\n"}
+    assert problems_of(files) == [
+        "models/m.sql:3: it reads a column that is not there: nothing that it reads has a column `gone`\n"
+        "    There are: x, y, z."
+    ]
+    files = {**FILES, "models/m.sql": "select y_ from (select y from a)"}
+    assert problems_of(files) == [
+        "models/m.sql:1: it reads a column that is not there: nothing that it reads has a column `y_`\n"
+        "    Did you mean y?"
+    ]
