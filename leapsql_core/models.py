@@ -34,6 +34,7 @@ Reason = Literal[
     "requested",
     "full_refresh",
     "adopted",
+    "tests_requested",
     "input_pending",
     "tests_changed",
     "test_input_changed",

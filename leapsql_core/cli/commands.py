@@ -32,6 +32,7 @@ COMMANDS = (
     Entry("lineage", "lineage", "lineage", "Show what a model reads and what reads it, or how one column flows."),
     Entry("render", "render", "render", "Print the SQL of a model."),
     Entry("seed", "run", "seed", "Load the seeds that changed."),
+    Entry("test", "run", "test", "Run tests on what stands; nothing is built."),
     Entry("history", "history", "history", "Show past runs, or the runs of one model."),
     Entry("query", "query", "query", "Ask the state a question in SQL; it is only read."),
     Entry("env", "env", "env", "List the environments that the state knows, create them, forget them."),

@@ -26,6 +26,7 @@ from leapsql_core.cli.results import (
 )
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
+from leapsql_core.models import Model
 from leapsql_core.planning import Plan
 from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
@@ -117,6 +118,28 @@ def seed(
     return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
 
 
+@command("test")
+@selection
+@building
+@verbose
+def test(
+    settings: Settings,
+    *,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int,
+    wait: float,
+    verbose: bool,
+) -> int:
+    """Run tests on what stands; nothing is built.
+
+    SELECT names models, all that have tests if it is left out. `leapsql run` runs tests too: of what it builds, before
+    anybody sees it, and of what changed in them or in what they look up.
+    """
+    options = RunOptions(test=True, parallel=threads)
+    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+
+
 def run_and_show(
     settings: Settings,
     select: Sequence[str],
@@ -135,6 +158,8 @@ def run_and_show(
         chosen = choose(session, select, exclude=exclude)
         if seeds_alone:
             chosen = _seeds_among(session, chosen, select)
+        if options.test:
+            chosen = _tested_among(session, chosen, select)
         watch.says("looking at the warehouse")
         account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
     if account.plan is not None:
@@ -152,6 +177,17 @@ def _seeds_among(session: Session, chosen: Sequence[str], select: Sequence[str])
             f"`{' '.join(select)}` selects no seed", mend="`leapsql list materialized:seed` shows what seeds there are."
         )
     return seeds
+
+
+def _tested_among(session: Session, chosen: Sequence[str], select: Sequence[str]) -> list[str]:
+    """Return the models with tests among what was chosen."""
+    nodes = session.project.nodes
+    tested = [path for path in chosen if isinstance(node := nodes[path], Model) and node.config.tests]
+    if select and not tested:
+        raise SelectionError(
+            f"`{' '.join(select)}` selects no model with tests", mend="Tests stand in the frontmatter."
+        )
+    return tested
 
 
 def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds: float) -> Account:

@@ -63,7 +63,7 @@ def settled(course: Course, path: str) -> Decision:
         if course.ends.get(name) == "blocked":
             course.causes[path] = cause = course.causes[name]
             return Decision(path, "skip", "upstream_failed", f"{cause} failed, and so {name} was skipped")
-    if decision.action != "check":
+    if decision.action != "check" or course.options.test:
         return decision
     trace, otherwise = course.ledger.traces[path], course.plan.otherwise[path]
     found = settle(project.nodes[path], trace, otherwise, project=project, book=course.ledger.book)
@@ -146,7 +146,10 @@ def finish(course: Course, path: str, decision: Decision, future: Future[Built])
     tests_hash = course.ledger.note_tests(node)
     kept = kept_results(node, built, course.shop)
     course.shop.state.record_tests(trace.model_run_id, tests_hash, kept)
-    said = "its tests changed, and pass" if decision.reason == "tests_changed" else "its tests were run again, and pass"
+    said = {
+        "tests_changed": "its tests changed, and pass",
+        "tests_requested": f"{sum(result.passed for result in built.tests)} of {len(built.tests)} pass",
+    }.get(decision.reason, "its tests were run again, and pass")
     return skip(course, path, Decision(path, "skip", decision.reason, said), built)
 
 

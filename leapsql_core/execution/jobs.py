@@ -149,6 +149,8 @@ def _refusal(course: Course, node: Node, decision: Decision) -> str | None:
             "it is a view, which is made and not adopted" if node.materialized == "view" else "no such table is there"
         )
         return f"{node.relation} cannot be adopted: {what}"
+    if options.test:
+        return f"{node.relation} is not there as it was built, so that nothing was tested: {decision.detail}"
     if seen is None:
         return None
     marker, trace = course.look.observations.markers.get(node.relation.key), ledger.traces.get(node.path)

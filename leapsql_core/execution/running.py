@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -138,6 +138,7 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         force=options.force,
         full_refresh=options.full_refresh,
         adopt=options.adopt,
+        test=options.test,
     )
     model_runs = state.record_model_runs(
         run_id, [_new_model_run(project, ids, decision) for decision in decided.decisions.values()]
@@ -150,27 +151,34 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         ledger=Ledger(project, snapshot, look, rewritten=decided.rewritten),
         model_runs=dict(zip(decided.decisions, model_runs, strict=True)),
         column_sets=column_sets_read(project),
-        reads_from={path: _all_behind(behind, project.parents[path]) for path in decided.decisions},
-        tests_read={path: _all_behind(behind, project.waits.get(path, ())) for path in decided.decisions},
+        reads_from=_all_behind(behind, decided, project.parents, alone=options.test),
+        tests_read=_all_behind(behind, decided, project.waits, alone=options.test),
         run_began=began,
         history=history,
-        kept_tests=_kept_tests(shop, decided),
+        kept_tests=_kept_tests(shop, decided, options),
         options=options,
         adopted=tuple(build.trace.model_path for build in lost),
     )
 
 
-def _kept_tests(shop: Workshop, decided: Plan) -> dict[str, dict[str, KeptTestResult]]:
-    """Return what tests found in the current relations, by path and what they ask, if any of them may be run."""
+def _kept_tests(shop: Workshop, decided: Plan, options: RunOptions) -> dict[str, dict[str, KeptTestResult]]:
+    """Return what tests found in the current relations, by path and what they ask, if any may be run or may stand."""
     nodes = (shop.project.nodes[path] for path, decision in decided.decisions.items() if decision.action != "skip")
-    if not any(isinstance(node, Model) and node.config.tests for node in nodes):
+    if options.test or not any(isinstance(node, Model) and node.config.tests for node in nodes):
         return {}
     results = shop.state.read_test_results(shop.project.environment)
     return {path: {result.test: result for result in kept} for path, kept in results.items()}
 
 
-def _all_behind(behind: Mapping[str, frozenset[str]], names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(frozenset[str]().union(*(behind[name] for name in names))))
+def _all_behind(
+    behind: Mapping[str, frozenset[str]], decided: Plan, reads: Mapping[str, Sequence[str]], *, alone: bool
+) -> dict[str, tuple[str, ...]]:
+    """Return the chosen nodes that show through what each node reads; where each stands `alone`, it waits for none."""
+    nothing = frozenset[str]()
+    return {
+        path: () if alone else tuple(sorted(nothing.union(*(behind[name] for name in reads.get(path, ())))))
+        for path in decided.decisions
+    }
 
 
 def _new_model_run(project: Project, ids: Mapping[str, str], decision: Decision) -> NewModelRun:

@@ -47,12 +47,14 @@ class Workshop:
 class RunOptions:
     """What a run is asked for: paths (``None``: all), and how many models to build at the same time.
 
-    ``adopt`` takes the tables of the selection over as they stand, and builds nothing.
+    ``adopt`` takes the tables of the selection over as they stand, and ``test`` runs the tests of the selection on what
+    stands; neither builds anything.
     """
 
     selection: Collection[str] | None = None
     force: bool = False
     full_refresh: bool = False
     adopt: bool = False
+    test: bool = False
     parallel: int = 4
     orchestrator_run_id: str | None = None

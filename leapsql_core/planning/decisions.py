@@ -101,11 +101,12 @@ def plan(
     force: bool = False,
     full_refresh: bool = False,
     adopt: bool = False,
+    test: bool = False,
 ) -> Plan:
     """Decide what becomes of each model of `selection` (all, if ``None``).
 
     `force` builds all of it; `full_refresh` makes its incremental models anew; `adopt` takes its tables over as they
-    stand.
+    stand; `test` runs its tests on what stands.
 
     Raises:
         SelectionError: the project has no model of a path that is selected.
@@ -149,6 +150,8 @@ def plan(
             decision = _asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
         if path in chosen and adopt and _may_be_adopted(node, observations):
             decision = Decision(path, "build", "adopted", f"{node.relation} is taken over as it stands")
+        if path in chosen and test and trace is not None and _compare_relation(node, trace, observations) is None:
+            decision = Decision(path, "check", "tests_requested", "its tests were asked for")
         if decision.action == "check":
             changed = None if trace is None else compare_own_tests(node, trace)
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))

@@ -313,3 +313,18 @@ def test_a_database_that_stays_held_is_status_2(shop: Shop, terminal: Terminal) 
     assert plan.status == 0
     with closing(sqlite3.connect(shop.root / ".leapsql" / "state.db")) as connection:
         assert connection.execute("SELECT DISTINCT status FROM runs").fetchall() == [("failed",)]
+
+
+def test_tests_alone_are_run_on_request(built: Shop) -> None:
+    """All that are selected, and an error where none are; exit status 1 where one fails."""
+    facts = built.json("test")
+    assert [(one["path"], one["status"], one["reason"]) for one in facts["models"]] == [
+        ("marts.customers", "skipped", "tests_requested")
+    ]
+    refused = built.leapsql("test", "totals")
+    assert refused.status == 2
+    assert "`totals` selects no model with tests" in refused.err
+    built.edit("models/marts/customers.sql", "  - unique: customer", "  - expression: total < 0")
+    failed = built.leapsql("test", "customers")
+    assert failed.status == 1
+    assert "expression(total < 0) failed" in failed.out

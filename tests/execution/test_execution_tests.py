@@ -238,3 +238,35 @@ def test_secrets_are_kept_in_no_result(make_lab: Make) -> None:
     [kept] = lab.state.read_test_results("dev")["m"]
     assert kept.failures == 1
     assert "swordfish" not in repr(kept)
+
+
+# ----------------------------------------------------------------------------------------------------- tests on request
+
+
+def test_tests_are_run_on_request_and_nothing_is_built(sums: Lab) -> None:
+    """Whether or not anything changed, on what stands: what is still to be built stays to be built."""
+    sums.sql("update raw.items set n = 9 where k = 'b'")
+    sums.meddle("update main.sums set n = -1 where k = 'a'")
+    outcome = sums.run(test=True)
+    assert (outcome.built, outcome.failed) == (set(), {"sums"})
+    assert "expression(n > 0) failed" in (outcome["sums"].error or "")
+    sums.meddle("update main.sums set n = 3 where k = 'a'")
+    outcome = sums.run(test=True)
+    assert (outcome["sums"].status, outcome["sums"].reason) == ("skipped", "tests_requested")
+    assert outcome["sums"].detail == "2 of 3 pass"
+    assert stand(outcome, "sums") == {"unique": False, "accepted_values": False, "expression": False}
+    assert sums.plan().decisions["sums"].reason == "input_changed"
+
+
+def test_what_is_not_there_as_it_was_built_is_not_tested(lab: Lab) -> None:
+    """It fails with what became of it, and keeps no other from being tested."""
+    lab.meddle("create or replace table main.customers as select 1 as id, 'ann' as name union all select 2, 'bob'")
+    lab.edit({"models/later.sql": "/*---\ntests: [unique: id]\n---*/\nselect id from orders"})
+    outcome = lab.run(test=True)
+    assert outcome.built == set()
+    assert outcome["orders"].detail == "1 of 1 pass"
+    assert outcome["later"].error == (
+        "models/later.sql: main.later is not there as it was built, so that nothing was tested:"
+        " it was never built in dev"
+    )
+    assert "main.customers is not there as it was built" in (outcome["customers"].error or "")
