@@ -27,7 +27,7 @@ _STATUS_STYLES: dict[str, Style] = {
     "success": "good",
     "skipped": "quiet",
 }
-_COUNTS = ("built", "unchanged", "failed", "skipped")
+_COUNTS = ("built", "tested", "unchanged", "failed", "skipped")
 
 # Counts are of the runs shown alone: the state may hold millions of model runs.
 _RUNS = """
@@ -37,7 +37,8 @@ WITH latest AS (
 )
 SELECT latest.id, latest.status, latest.started_at, latest.completed_at, latest.orchestrator_run_id, latest.error,
   count(*) FILTER (WHERE model_runs.status = 'success') AS built,
-  count(*) FILTER (WHERE model_runs.status = 'skipped'
+  count(*) FILTER (WHERE model_runs.status = 'skipped' AND model_runs.execution_ms IS NOT NULL) AS tested,
+  count(*) FILTER (WHERE model_runs.status = 'skipped' AND model_runs.execution_ms IS NULL
     AND coalesce(model_runs.reason, '') NOT IN ('upstream_failed', 'cancelled')) AS unchanged,
   count(*) FILTER (WHERE model_runs.status = 'failed') AS failed,
   count(*) FILTER (WHERE model_runs.status = 'skipped'

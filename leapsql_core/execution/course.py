@@ -90,7 +90,11 @@ def skip(course: Course, path: str, decision: Decision, built: Built | None = No
     course.ends[path] = "blocked" if decision.reason == "upstream_failed" else "skipped"
     if course.plan.decisions[path].action != "skip":
         course.shop.state.update_model_run(
-            course.model_runs[path], "skipped", reason=decision.reason, detail=_masked(course, decision.detail)
+            course.model_runs[path],
+            "skipped",
+            execution_ms=None if built is None else built.execution_ms,
+            reason=decision.reason,
+            detail=_masked(course, decision.detail),
         )
     trace = course.ledger.traces.get(path)
     return ModelFinished(

@@ -89,11 +89,11 @@ def _resolved(sql: str, tree: Node, inputs: Inputs, names: set[str]) -> Lineage:
 def _missing(analysis: Analysis, inputs: Inputs, *, is_clear: bool) -> Iterator[ColumnSource]:
     """Yield the columns that are certainly not there.
 
-    That nothing at all has a column is certain where the columns of all inputs are known, none of them bears the name,
-    and no word of the text was passed over (`is_clear`).
+    That nothing at all has a column is certain where there are inputs, the columns of all are known, none of them bears
+    the name, and no word of the text was passed over (`is_clear`).
     """
     read = [given for given in inputs.values() if given.name in analysis.met]
-    all_known = is_clear and all(given.columns is not None for given in read)
+    all_known = is_clear and bool(read) and all(given.columns is not None for given in read)
     known = {fold(name) for given in read for name in given.columns or ()}
     for table, column in analysis.missing:
         if table or (all_known and fold(column) not in known):

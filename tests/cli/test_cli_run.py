@@ -321,6 +321,7 @@ def test_tests_alone_are_run_on_request(built: Shop) -> None:
     assert [(one["path"], one["status"], one["reason"]) for one in facts["models"]] == [
         ("marts.customers", "skipped", "tests_requested")
     ]
+    assert built.json("history")["runs"][0]["models"]["tested"] == 1
     refused = built.leapsql("test", "totals")
     assert refused.status == 2
     assert "`totals` selects no model with tests" in refused.err

@@ -23,8 +23,14 @@ def test_history_lists_runs_the_latest_first(built: Shop) -> None:
     assert list(latest) == [
         *("run_id", "status", "started_at", "completed_at", "duration_ms", "models", "orchestrator_run_id", "error"),
     ]
-    assert (latest["status"], latest["models"]) == ("failed", {"built": 0, "unchanged": 3, "failed": 1, "skipped": 1})
-    assert (first["status"], first["models"]) == ("completed", {"built": 5, "unchanged": 0, "failed": 0, "skipped": 0})
+    assert (latest["status"], latest["models"]) == (
+        "failed",
+        {"built": 0, "tested": 0, "unchanged": 3, "failed": 1, "skipped": 1},
+    )
+    assert (first["status"], first["models"]) == (
+        "completed",
+        {"built": 5, "tested": 0, "unchanged": 0, "failed": 0, "skipped": 0},
+    )
     assert latest["error"] == "failed: marts.customers; skipped because of that: marts.totals"
     started = datetime.fromisoformat(latest["started_at"])
     assert started.tzinfo is not None
