@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from leapsql_core.errors import Problem
 from leapsql_core.masking import Secrets
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 
 Materialized = Literal["table", "view", "incremental", "seed"]
 Severity = Literal["error", "warn"]
@@ -73,7 +73,7 @@ class Relation:
     @property
     def key(self) -> tuple[str, str]:
         """What two relations share when the warehouse takes them for the same one."""
-        return (self.schema.casefold(), self.name.casefold())
+        return (fold(self.schema), fold(self.name))
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}" if self.schema else self.name

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import Final
+
+_ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def quote_identifier(name: str) -> str:
@@ -14,6 +17,15 @@ def quote_identifier(name: str) -> str:
     '"a ""b"""'
     '''
     return '"' + name.replace('"', '""') + '"'
+
+
+def fold(name: str) -> str:
+    """Take the case off `name` as DuckDB does when it compares names: in ASCII alone.
+
+    >>> fold("ÉTÉ_A")
+    'ÉtÉ_a'
+    """
+    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 def path_of_file(file: PurePosixPath) -> str:

@@ -233,7 +233,7 @@ class Marker:
     """What the warehouse itself keeps about one relation: who made it, in which environment, from what.
 
     ``history`` is the id of the state that the build was recorded in, ``previous`` the model run of the trace that was
-    current before it.
+    current before it, ``project`` the project's name.
     """
 
     relation: Relation
@@ -244,6 +244,7 @@ class Marker:
     built_at: datetime
     history: str
     previous: str | None
+    project: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,8 +196,8 @@ def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | Non
         unread = project.secrets.mask(f"the warehouse was not looked at: {exc.cause}")
         return Seen(snapshot, Observations(unread=unread, settings=settings))
     with closing(warehouse):
-        sight = see(warehouse)
-        lost = lost_builds(project, warehouse, snapshot, sight, history=history)
+        sight = see(warehouse, history=history)
+        lost = lost_builds(project, warehouse, snapshot, sight)
         snapshot = with_builds(snapshot, lost)
         look = observe(
             project,

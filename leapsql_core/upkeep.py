@@ -85,10 +85,10 @@ class _Found:
 def _look(session: Session, checkup: Checkup, state: StateReader, warehouse: Warehouse) -> _Found:
     project = session.project
     known = state.read_snapshot(project.environment)
-    sight = see(warehouse)
-    lost = lost_builds(project, warehouse, known, sight, history=state.read_history())
+    sight = see(warehouse, history=state.read_history())
+    lost = lost_builds(project, warehouse, known, sight)
     snapshot = with_builds(known, lost)
-    observations = Observations(relations=sight.relations, markers=sight.markers)
+    observations = Observations(relations=sight.relations, markers=sight.markers, history=sight.history)
     findings = list(stream_disagreements(project, snapshot, observations, lost))
     if checkup.deep:
         findings += stream_edited(project, warehouse, snapshot, observations)

@@ -318,7 +318,7 @@ class Lab:
             project,
             self.warehouse,
             snapshot,
-            sight=see(self.warehouse),
+            sight=see(self.warehouse, history=self.state.read_history()),
             selection=list(selection or project.nodes),
             settings=settings_that_count(project.target.settings),
             file_version=self.file_version,
@@ -333,9 +333,9 @@ class Lab:
     @property
     def lost(self) -> tuple[Build, ...]:
         """Builds that the warehouse knows of and the state does not."""
-        project, sight = self.project, see(self.warehouse)
+        project, sight = self.project, see(self.warehouse, history=self.state.read_history())
         known = self.state.read_snapshot(project.environment)
-        return lost_builds(project, self.warehouse, known, sight, history=self.state.read_history())
+        return lost_builds(project, self.warehouse, known, sight)
 
     def plan(self, *selection: str, **options: Any) -> Plan:
         """Decide, having looked at everything."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from leapsql_core.models import InputKind, Relation, SourceConfig
-from leapsql_core.names import last_part
-from leapsql_core.sql.tokens import fold
+from leapsql_core.names import fold, last_part
 
 Parts = tuple[str, ...]
 

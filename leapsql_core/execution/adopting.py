@@ -12,17 +12,17 @@ from leapsql_core.planning import Texts, markers_to_adopt
 from leapsql_core.protocols import Build, Warehouse
 
 
-def lost_builds(
-    project: Project, warehouse: Warehouse, snapshot: Snapshot, sight: Sight, *, history: str | None
-) -> tuple[Build, ...]:
-    """Return the builds that are to be taken over into the state of this `history`; see `markers_to_adopt`.
+def lost_builds(project: Project, warehouse: Warehouse, snapshot: Snapshot, sight: Sight) -> tuple[Build, ...]:
+    """Return the builds that are to be taken over into the state; see `markers_to_adopt`.
 
     One whose record cannot be read, or is of something else, is none: its relation counts as drifted.
 
     Raises:
         WarehouseError: the records cannot be read.
     """
-    markers = markers_to_adopt(project, snapshot, markers=sight.markers, relations=sight.relations, history=history)
+    markers = markers_to_adopt(
+        project, snapshot, markers=sight.markers, relations=sight.relations, history=sight.history
+    )
     records = warehouse.records([marker.model_run_id for marker in markers]) if markers else {}
     found: list[Build] = []
     for marker in markers:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.execution.building import Built, Job
+from leapsql_core.execution.claims import refusal_of
 from leapsql_core.execution.course import Course
 from leapsql_core.execution.examining import Examination
 from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import record_of
 from leapsql_core.execution.observing import take_source_versions
 from leapsql_core.models import Decision, Model, Node, Source, Trace, TraceInput
-from leapsql_core.planning import data_test_basis, data_test_hash, is_as_marked, is_file, reads_order, version_key
+from leapsql_core.planning import data_test_basis, data_test_hash, is_file, reads_order, version_key
 from leapsql_core.protocols import Build, Marker
 from leapsql_core.rendering import RunValues
 
@@ -20,7 +21,7 @@ from leapsql_core.rendering import RunValues
 def job_for(course: Course, path: str, decision: Decision) -> Job | str:
     """Return the work that a decision asks for, or in words why it cannot be done."""
     shop, node = course.shop, course.shop.project.nodes[path]
-    refusal = _refusal(course, node, decision) or _unbuilt(course, node)
+    refusal = refusal_of(course, node, decision)
     if refusal is not None:
         return f"{node.file}: {refusal}"
     began = shop.clock()
@@ -79,6 +80,7 @@ def _marker(course: Course, node: Node, draft: Trace, last: Trace | None) -> Mar
         built_at=draft.built_at,
         history=course.history,
         previous=None if last is None else last.model_run_id,
+        project=course.shop.project.name,
     )
 
 
@@ -133,56 +135,3 @@ def _version_now(course: Course, source: Source, node: Node, entry: TraceInput) 
     except WarehouseError:
         return None
     return found.get((source.name, version_key(entry.columns, ordered=ordered)))
-
-
-# ------------------------------------------------------------------------------------------------ what cannot be done
-
-
-def _refusal(course: Course, node: Node, decision: Decision) -> str | None:
-    """Return why a relation that stands there must not be replaced, ``None`` if it may."""
-    ledger, options = course.ledger, course.options
-    seen = ledger.relations.get(node.relation.key)
-    if decision.action != "build":
-        return None
-    if options.adopt and decision.mode != "adopt":
-        what = (
-            "it is a view, which is made and not adopted" if node.materialized == "view" else "no such table is there"
-        )
-        return f"{node.relation} cannot be adopted: {what}"
-    if options.test:
-        return f"{node.relation} is not there as it was built, so that nothing was tested: {decision.detail}"
-    if seen is None:
-        return None
-    marker, trace = course.look.observations.markers.get(node.relation.key), ledger.traces.get(node.path)
-    is_marked = is_as_marked(ledger.relations, node.relation, marker)
-    if marker is not None and is_marked and marker.environment != course.shop.project.environment:
-        return (
-            f"{node.relation} belongs to environment {marker.environment}:"
-            " each environment needs a database or schemas of its own"
-        )
-    if options.full_refresh or options.adopt:
-        return None
-    is_known = trace is not None and trace.relation.casefold() == str(node.relation).casefold()
-    grows = node.materialized == "incremental"
-    mends = f"--full-refresh replaces it, `leapsql state adopt {node.path}` takes it over as it stands"
-    if marker is None or not is_marked:
-        if not is_known:
-            return f"{node.relation} exists and LeapSQL did not make it: drop it or rename the model; {mends}"
-    elif not is_known and marker.history != course.history:
-        return f"{node.relation} was built with another state: each project needs schemas of its own; {mends}"
-    if not is_known and grows:
-        return f"{node.relation} exists, but the state does not know it: {mends}"
-    return decision.detail if decision.reason == "drifted" and grows else None
-
-
-def _unbuilt(course: Course, node: Node) -> str | None:
-    """Return which model or seed that a node reads is not there, ``None`` if all are."""
-    project, ledger = course.shop.project, course.ledger
-    for name in project.parents[node.path]:
-        relation = project.nodes[name].relation
-        if name not in ledger.traces:
-            where = project.environment
-            return f"it reads {name}, which was never built in {where}; select +{node.path} to build both"
-        if relation.key not in ledger.relations:
-            return f"it reads {name}, but {relation} is not in the warehouse; select +{node.path} to build both"
-    return None

@@ -36,19 +36,23 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The relations of a warehouse, and what it keeps of their builds, by `Relation.key`."""
+    """The relations of a warehouse, and what it keeps of their builds, by `Relation.key`.
+
+    ``history`` is the id of the state that it is looked at for.
+    """
 
     relations: Mapping[tuple[str, str], ObservedRelation] = field(default_factory=dict)
     markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
+    history: str | None = None
 
 
-def see(warehouse: Warehouse) -> Sight:
-    """Return what stands in a warehouse.
+def see(warehouse: Warehouse, *, history: str | None) -> Sight:
+    """Return what stands in a warehouse, looked at for the state of this `history`.
 
     Raises:
         WarehouseError: the warehouse cannot be looked at.
     """
-    return Sight(warehouse.relations(), warehouse.markers())
+    return Sight(warehouse.relations(), warehouse.markers(), history)
 
 
 def observe(
@@ -105,6 +109,7 @@ def observe(
         files={pattern: file_version(pattern) for pattern in patterns},
         macros=warehouse.macros(),
         markers=sight.markers,
+        history=sight.history,
         types=warehouse.types(),
         functions=warehouse.functions({name for model in models for name in model.functions}),
     )

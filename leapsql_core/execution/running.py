@@ -110,8 +110,8 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
     snapshot = state.read_snapshot(project.environment)
     selection = chosen_paths(project, options.selection)
     shop.warehouse.prepare(project.nodes[path].relation.schema for path in selection)
-    sight = see(shop.warehouse)
-    lost = lost_builds(project, shop.warehouse, snapshot, sight, history=history)
+    sight = see(shop.warehouse, history=history)
+    lost = lost_builds(project, shop.warehouse, snapshot, sight)
     if lost:
         state.adopt_builds(project.environment, lost)
         snapshot = state.read_snapshot(project.environment)

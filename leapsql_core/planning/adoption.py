@@ -31,8 +31,9 @@ def markers_to_adopt(
     """Return the markers of builds that are to be taken over into the state, in the order of the project's models.
 
     Those of the state's own `history` that are later than the current trace: a run was killed between its commit and
-    its note, or the state is an older copy. And those of any history where the environment has no trace at all: its
-    state was lost. What is older than the trace was restored from outside, and is no build to go on from.
+    its note, or the state is an older copy. And those of any history, of this project, where the environment has no
+    trace at all: its state was lost. What is older than the trace was restored from outside, and is no build to go on
+    from.
     """
     found: list[Marker] = []
     for path, node in project.nodes.items():
@@ -41,15 +42,15 @@ def markers_to_adopt(
             continue
         if marker.model_path != path or marker.environment != snapshot.environment:
             continue
-        if _is_later(marker, snapshot, history):
+        if _is_later(marker, project, snapshot, history):
             found.append(marker)
     return tuple(found)
 
 
-def _is_later(marker: Marker, snapshot: Snapshot, history: str | None) -> bool:
+def _is_later(marker: Marker, project: Project, snapshot: Snapshot, history: str | None) -> bool:
     trace = snapshot.traces.get(marker.model_path)
     if marker.history != history:
-        return not snapshot.traces
+        return not snapshot.traces and marker.project == project.name
     if trace is None:
         return True
     if trace.model_run_id == marker.model_run_id:
@@ -61,20 +62,25 @@ def find_orphans(project: Project, snapshot: Snapshot, observations: Observation
     """Return the relations that were built in the environment and that no model makes now, sorted.
 
     The warehouse tells, if it was looked at: a model that moved leaves its old relation behind. Else the state does.
+    What another project or state has built is not ours, nor is what the project reads as a source.
     """
-    nodes = project.nodes
-    if observations.relations is None:
-        return tuple(
-            sorted(Orphan(path, trace.relation) for path, trace in snapshot.traces.items() if path not in nodes)
-        )
+    nodes, traces, relations = project.nodes, snapshot.traces, observations.relations
+    if relations is None:
+        gone = ((path, trace) for path, trace in traces.items() if path not in nodes)
+        return tuple(sorted(Orphan(path, trace.relation) for path, trace in gone))
     made = {node.relation.key for node in nodes.values()}
+    read = {source.relation.key for source in project.sources.values()}
+    builds = {trace.model_run_id for trace in traces.values()}
     return tuple(
         sorted(
             Orphan(marker.model_path, str(marker.relation))
             for key, marker in observations.markers.items()
             if marker.environment == snapshot.environment
+            and (marker.history == observations.history or marker.model_run_id in builds)
             and key not in made
-            and is_as_marked(observations.relations, marker.relation, marker)
+            and key not in read
+            and ("", key[1]) not in read
+            and is_as_marked(relations, marker.relation, marker)
         )
     )
 

@@ -8,12 +8,13 @@ from datetime import UTC
 from typing import Literal
 
 from leapsql_core.models import Node, Project, Snapshot
-from leapsql_core.planning.adoption import find_orphans
+from leapsql_core.names import fold
+from leapsql_core.planning.adoption import find_orphans, is_as_marked
 from leapsql_core.planning.observations import Observations
 from leapsql_core.protocols import Build
 
 #: What can be found; `docs/state.md` says what each means.
-FindingKind = Literal["damaged", "unrecorded", "missing", "drifted", "edited", "orphan"]
+FindingKind = Literal["damaged", "unrecorded", "missing", "drifted", "edited", "foreign", "orphan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,12 @@ def stream_disagreements(
 
 def _compare(node: Node, snapshot: Snapshot, observations: Observations) -> Iterator[Finding]:
     trace, relations = snapshot.traces.get(node.path), observations.relations or {}
-    if trace is None or trace.relation.casefold() != str(node.relation).casefold():
+    owner = _owner(node, snapshot, observations)
+    if owner is not None:
+        mend = f"Give each a database or schemas of its own; or `leapsql state adopt {node.path}` takes it over."
+        yield Finding("foreign", node.path, str(node.relation), f"it belongs to {owner}", mend)
+        return
+    if trace is None or fold(trace.relation) != fold(str(node.relation)):
         return
     seen = relations.get(node.relation.key)
     if seen is None:
@@ -60,6 +66,19 @@ def _compare(node: Node, snapshot: Snapshot, observations: Observations) -> Iter
     elif seen.comment != trace.model_run_id:
         detail = "it is not the one that was built: it was replaced, restored or altered from outside"
         yield Finding("drifted", node.path, trace.relation, detail, mend_of_drift(node))
+
+
+def _owner(node: Node, snapshot: Snapshot, observations: Observations) -> str | None:
+    """Return whose relation it is that stands where a node is built, ``None`` if it is ours or nobody's."""
+    marker, trace = observations.markers.get(node.relation.key), snapshot.traces.get(node.path)
+    if marker is None or not is_as_marked(observations.relations or {}, node.relation, marker):
+        return None
+    if marker.environment != snapshot.environment:
+        return f"environment {marker.environment}"
+    is_known = trace is not None and trace.model_run_id == marker.model_run_id
+    if is_known or marker.history == observations.history:
+        return None
+    return f"another state, of the project {marker.project}"
 
 
 def mend_of_drift(node: Node) -> str:

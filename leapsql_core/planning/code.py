@@ -10,6 +10,7 @@ from typing import Any
 from leapsql_core.hashing import canonical_json, config_facts, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Column, Model, Node, Query, Reason, Relation, Seed, Trace
+from leapsql_core.names import fold
 from leapsql_core.planning.observations import Texts
 from leapsql_core.planning.versions import ALL_IN_ORDER
 from leapsql_core.sql import same_tokens
@@ -53,7 +54,7 @@ def compare_code(
     `made` holds the versions of what that build made. `columns_of` gives the columns of a model's inputs; it is asked
     only where texts have to be compared.
     """
-    if str(node.relation).casefold() != trace.relation.casefold():
+    if fold(str(node.relation)) != fold(trace.relation):
         return CodeChange(True, "config_changed", f"its relation was {trace.relation}, now {node.relation}")
     if node.materialized != trace.materialized:
         return CodeChange(True, "config_changed", f"materialized was {trace.materialized}, now {node.materialized}")

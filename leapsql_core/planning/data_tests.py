@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 
 from leapsql_core.hashing import column_set_key, data_test_facts, fingerprint
 from leapsql_core.models import DataTest, Decision, Model, ModelConfig, Node, Relation, Trace
+from leapsql_core.names import fold
 from leapsql_core.planning.observations import Observations
 from leapsql_core.planning.versions import VersionBook
-from leapsql_core.sql import is_decided_by_its_row, read_calls
+from leapsql_core.sql import is_decided_by_its_row, mentioned, overlooked_calls, read_calls
 
 _UNKNOWN = "unknown"
 
@@ -41,7 +42,7 @@ def tests_version(node: Node, book: VersionBook, *, shown: Mapping[str, str | No
 def data_test_hash(test: DataTest, to: Relation | None) -> str:
     """Return the fingerprint of what a test asks, of which relation; what a failure means is no part of it."""
     asks = {name: fact for name, fact in data_test_facts(test).items() if name != "severity"}
-    return fingerprint([asks, None if to is None else str(to).casefold()])
+    return fingerprint([asks, None if to is None else fold(str(to))])
 
 
 def data_test_basis(
@@ -54,9 +55,8 @@ def data_test_basis(
     for text in (test.expression, test.where):
         if text is None:
             continue
-        if not is_decided_by_its_row(text) or not observations.macros.keys().isdisjoint(read_calls(text).functions):
-            return None
-        if any(name.casefold() in text.casefold() for name in observations.types):
+        macros = observations.macros.keys() & read_calls(text).functions or overlooked_calls(text, observations.macros)
+        if not is_decided_by_its_row(text) or macros or mentioned(text, observations.types):
             return None
     around: list[object] = [dict(observations.settings)]
     read = next((entry for entry in model.test_inputs if entry.relation == to and entry.columns == (test.field,)), None)

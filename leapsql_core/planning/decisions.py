@@ -25,6 +25,9 @@ _FROM_THE_START = frozenset(
 #: Those of them that its author sets aside with `on_query_change: forward_only`.
 _OF_THE_QUERY = frozenset({"query_changed", "resolved_differently"})
 
+#: What holds rows of its own, which an adoption leaves alone.
+_KEPT = frozenset({"table", "incremental"})
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -148,8 +151,8 @@ def plan(
         decision = found or _standing(node, change, observations)
         if path in chosen:
             decision = _asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
-        if path in chosen and adopt and _may_be_adopted(node, observations):
-            decision = Decision(path, "build", "adopted", f"{node.relation} is taken over as it stands")
+        if path in chosen and adopt and node.relation.key in (observations.relations or {}):
+            decision = Decision(path, "build", "adopted", _adoption(node))
         if path in chosen and test and trace is not None and _compare_relation(node, trace, observations) is None:
             decision = Decision(path, "check", "tests_requested", "its tests were asked for")
         if decision.action == "check":
@@ -241,10 +244,10 @@ def _compare_relation(node: Node, trace: Trace, observations: Observations) -> D
     return None
 
 
-def _may_be_adopted(node: Node, observations: Observations) -> bool:
-    """Tell whether there is a table where a node makes one."""
-    seen = (observations.relations or {}).get(node.relation.key)
-    return node.materialized != "view" and seen is not None and seen.kind == "table"
+def _adoption(node: Node) -> str:
+    if node.materialized in _KEPT:
+        return f"{node.relation} is taken over as it stands"
+    return f"{node.relation} is taken over: a {node.materialized} is made anew"
 
 
 def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: bool) -> Decision:
@@ -272,7 +275,7 @@ def _with_mode(decision: Decision, node: Node) -> Decision:
 def _mode(decision: Decision, node: Node) -> BuildMode:
     """Return how a build for this reason goes: a batch for an incremental model, unless it begins anew."""
     if decision.reason == "adopted":
-        return "adopt"
+        return "adopt" if node.materialized in _KEPT else "full"
     if not isinstance(node, Model) or node.materialized != "incremental":
         return "full"
     set_aside = _OF_THE_QUERY if node.config.incremental.on_query_change == "forward_only" else frozenset()

@@ -19,10 +19,11 @@ from leapsql_core.models import (
     Trace,
     TraceInput,
 )
+from leapsql_core.names import fold
 from leapsql_core.planning.observations import Observations
 from leapsql_core.planning.surroundings import is_relation
 from leapsql_core.planning.versions import VersionBook, moves_by_itself, within
-from leapsql_core.sql import mentions
+from leapsql_core.sql import mentioned
 
 _MOST_SAID = 3
 
@@ -84,7 +85,7 @@ def _compare_one(
     node: Model, entry: Input, before: TraceInput, *, project: Project, book: VersionBook, pending: bool
 ) -> Decision | None:
     """Return what one input asks for: a build, a check, or nothing."""
-    if str(entry.relation).casefold() != before.relation.casefold():
+    if fold(str(entry.relation)) != fold(before.relation):
         detail = f"{entry.name} is {entry.relation} now, and was {before.relation}"
         return _build(node, "resolved_differently", detail)
     if column_set_key(entry.columns) != column_set_key(before.columns):
@@ -141,7 +142,7 @@ def _compare_named(node: Model, entry: Input, before: TraceInput, *, book: Versi
     there = {column.name.casefold() for column in now}
     gone = [column.name for column in before.seen if column.name.casefold() not in there]
     texts = [query.resolved for query in (node.query, node.incremental_query) if query is not None]
-    named = [name for name in gone if any(mentions(text, name) for text in texts)]
+    named = [name for name in gone if any(mentioned(text, [name]) for text in texts)]
     if not named:
         return None
     return _build(node, "resolved_differently", f"{entry.name} has no {_names(named)} any more, which its query names")

@@ -19,7 +19,7 @@ class Observations:
     those of the target that can change an answer and are not as usual. ``files`` hold the versions of what the patterns
     in queries name, ``macros`` and ``types`` those of what the database defines, by name; ``None`` if it cannot be
     told. ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
-    ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`.
+    ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`; ``history`` is the id of the state.
     ``view_columns`` are those that views show now whose surroundings changed; ``None`` of one that cannot be read.
     """
 
@@ -32,6 +32,7 @@ class Observations:
     files: Mapping[str, str | None] = field(default_factory=dict)
     macros: Mapping[str, str | None] = field(default_factory=dict)
     markers: Mapping[tuple[str, str], Marker] = field(default_factory=dict)
+    history: str | None = None
     types: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, bool] = field(default_factory=dict)
     view_columns: Mapping[str, tuple[Column, ...] | None] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from leapsql_core.hashing import canonical_json, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Decision, Model, Node, Trace, TraceInput
 from leapsql_core.planning.observations import Observations
-from leapsql_core.sql import mentions
+from leapsql_core.sql import mentioned, overlooked_calls
 
 _SETTINGS = "settings: of the target"
 _FILE, _MACRO, _TYPE = "file: ", "macro: ", "type: "
@@ -66,13 +66,12 @@ def _stream_named(model: Model, observations: Observations, secrets: Secrets) ->
     for pattern in model.files:
         shown = secrets.mask(pattern)
         yield TraceInput(_FILE + shown, shown, None, observations.files.get(pattern))
-    for name in model.functions:
-        if name in observations.macros:
-            yield TraceInput(_MACRO + name, name, None, observations.macros[name])
     texts = [query.resolved for query in (model.query, model.incremental_query) if query is not None]
-    for name, version in sorted(observations.types.items()):
-        if any(mentions(text, name) for text in texts):
-            yield TraceInput(_TYPE + name, name, None, version)
+    macros = {name for name in model.functions if name in observations.macros}
+    for name in sorted(macros.union(*(overlooked_calls(text, observations.macros) for text in texts))):
+        yield TraceInput(_MACRO + name, name, None, observations.macros[name])
+    for name in sorted({name for text in texts for name in mentioned(text, observations.types)}):
+        yield TraceInput(_TYPE + name, name, None, observations.types[name])
 
 
 def compare_surroundings(node: Node, trace: Trace, observations: Observations, secrets: Secrets) -> Decision | None:

@@ -3,13 +3,13 @@
 The only place that imports sqlglot; its trees never leave. Importing this package does not load it yet.
 """
 
-from leapsql_core.sql.calls import is_decided_by_its_row, read_calls
+from leapsql_core.sql.calls import is_decided_by_its_row, overlooked_calls, read_calls
 from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
 from leapsql_core.sql.resolution import resolve
 from leapsql_core.sql.scanning import scan
-from leapsql_core.sql.tokens import mentions, same_tokens
+from leapsql_core.sql.tokens import mentioned, same_tokens
 
 __all__ = [
     "DatabaseColumn",
@@ -19,7 +19,8 @@ __all__ = [
     "KnownInput",
     "is_decided_by_its_row",
     "lineage",
-    "mentions",
+    "mentioned",
+    "overlooked_calls",
     "read_calls",
     "resolve",
     "same_tokens",

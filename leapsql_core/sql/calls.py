@@ -6,11 +6,12 @@ Tokens tell all of this, so it is known of SQL that no parser reads, and no pars
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from leapsql_core.names import fold
 from leapsql_core.sql.functions import BARE, FILE_READERS, NAME_READERS, VOLATILE, is_pure
-from leapsql_core.sql.tokens import RESERVED, Token, fold, lex, word_set
+from leapsql_core.sql.tokens import RESERVED, Token, lex, mentioned, word_set
 
 #: Words of the grammar that a parenthesis may follow, beside the reserved ones; none is a function of DuckDB.
 _GRAMMAR: Final = (
@@ -30,8 +31,10 @@ _CLAUSES: Final = word_set("from join select on where by having qualify limit of
 #: What DESCRIBE and SHOW show of the catalogue, where they name no table.
 _OF_CATALOGUE: Final = word_set("all databases schemas tables variables")
 _SET_OPERATIONS: Final = word_set("union except intersect")
-#: Words that other tables come with, and those that stand for what is not in the text.
-_ASKING: Final = word_set("from select table with values describe show summarize pivot unpivot")
+#: Words that other tables come with; and the place of a row, which is no part of its version.
+_ASKING: Final = word_set("""
+    desc describe from pivot pivot_longer pivot_wider rowid select show summarize table unpivot values with
+    """)
 _LOOSE_CALL: Final = re.compile(r"(\w+)\W*\(")
 
 
@@ -58,9 +61,19 @@ def is_decided_by_its_row(expression: str) -> bool:
     >>> is_decided_by_its_row("amount > abs(paid)"), is_decided_by_its_row("day < now()")
     (True, False)
     """
-    calls = read_calls(expression)
-    asks = any(token.word in _ASKING for token in lex(expression).tokens)
+    calls, lexed = read_calls(expression), lex(expression)
+    asks = lexed.odd or any(fold(token.name or token.word) in _ASKING for token in lexed.tokens)
     return not asks and not calls.volatile and not calls.files and all(map(is_pure, calls.functions))
+
+
+def overlooked_calls(text: str, macros: Iterable[str]) -> list[str]:
+    """Return those of `macros`, in lower case, that `text` may call though `find_calls` takes them for grammar; sorted.
+
+    >>> overlooked_calls("SELECT f(a), percent(1) FROM t", ["f", "percent", "sample"])
+    ['percent']
+    """
+    words = [name for name in macros if name in _GRAMMAR or name in _TYPES]
+    return mentioned(text, words) if words else []
 
 
 def find_calls(sql: str, *, aliases: Container[int] = ()) -> list[Call]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from leapsql_core.names import fold
 from leapsql_core.sql.flow import CONSTANT, NOTHING, Source, Sources, Value, whole
 from leapsql_core.sql.functions import ROW_MAKERS
 from leapsql_core.sql.parsing import Node, child, children, exp, listed, name_of
 from leapsql_core.sql.references import dotted
 from leapsql_core.sql.scopes import Analysis, Scope, levels, look_up
-from leapsql_core.sql.tokens import fold, word_set
+from leapsql_core.sql.tokens import word_set
 
 #: Nodes without a column in or below them.
 _LEAVES: Final = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
-from leapsql_core.sql.tokens import fold
+from leapsql_core.names import fold
 
 Kind = Literal["direct", "derived", "unknown"]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from leapsql_core.models import ColumnSet, ColumnSource, Lineage, OutputColumn, Read
+from leapsql_core.names import fold
 from leapsql_core.sql.calls import find_calls
 from leapsql_core.sql.flow import Extent, Hidden, Rowset, Source, Sources, Value
 from leapsql_core.sql.functions import is_built_in
 from leapsql_core.sql.inputs import KnownInput
-from leapsql_core.sql.tokens import fold
 
 if TYPE_CHECKING:
     from leapsql_core.sql.overlooked import Held

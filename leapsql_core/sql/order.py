@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from leapsql_core.names import fold
 from leapsql_core.sql.functions import ORDER_READERS
 from leapsql_core.sql.parsing import Node, child, exp, listed, name_of
-from leapsql_core.sql.tokens import fold
 
 _ORDER_READERS: Final = (
     exp.AnyValue, exp.ApproxQuantile, exp.ArgMax, exp.ArgMin, exp.ArrayAgg, exp.First, exp.GroupConcat, exp.Last,

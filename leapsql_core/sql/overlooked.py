@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from leapsql_core.names import fold
 from leapsql_core.sql.parsing import Node, exp, place_of
 from leapsql_core.sql.references import alias_places
-from leapsql_core.sql.tokens import RESERVED, fold, lex, word_set
+from leapsql_core.sql.tokens import RESERVED, lex, word_set
 
 #: Words of the grammar that are not reserved, units of time, and names of types: hardly a column, but among operands.
 _EXPLAINED: Final = RESERVED | word_set("""

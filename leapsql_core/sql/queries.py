@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from leapsql_core.names import fold
 from leapsql_core.sql.expressions import evaluate, read
 from leapsql_core.sql.flow import NOTHING, Hidden, Rowset, Sources, Value, union, whole
 from leapsql_core.sql.naming import name_of_expression
@@ -16,7 +17,6 @@ from leapsql_core.sql.scopes import Analysis, Scope, loose_tables
 from leapsql_core.sql.setoperations import combine
 from leapsql_core.sql.stars import expand
 from leapsql_core.sql.tables import bind, pivoted
-from leapsql_core.sql.tokens import fold
 
 Column = Value | Hidden
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from leapsql_core.models import Span
+from leapsql_core.names import fold
 from leapsql_core.sql.calls import text_of
 from leapsql_core.sql.parsing import Node, child, exp, listed, name_of, place_of
-from leapsql_core.sql.tokens import fold
 
 
 class Named(NamedTuple):

@@ -7,9 +7,10 @@ from typing import Final
 
 from leapsql_core.errors import QueryError
 from leapsql_core.models import QueryScan, Span, TableReference
+from leapsql_core.names import fold
 from leapsql_core.sql.calls import read_calls, text_of
 from leapsql_core.sql.database import DatabaseParser, DatabaseReading
-from leapsql_core.sql.tokens import Token, fold, lex, line_of, word_set
+from leapsql_core.sql.tokens import Token, lex, line_of, word_set
 
 Place = tuple[tuple[str, ...], Span]
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from leapsql_core.names import fold
 from leapsql_core.sql.flow import NOTHING, Extent, Hidden, Rowset, Source, Sources, Value, union, whole
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.parsing import Node
-from leapsql_core.sql.tokens import fold, word_set
+from leapsql_core.sql.tokens import word_set
 
 #: What an alias of the select list means to a clause: nothing (FROM), something where no column has the name (WHERE,
 #: GROUP BY, the list itself), or as much as a column of that name (HAVING, QUALIFY, ORDER BY, whose rules differ).

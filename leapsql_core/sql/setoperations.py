@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from leapsql_core.names import fold
 from leapsql_core.sql.flow import Extent, Hidden, Kind, Rowset, Value
 from leapsql_core.sql.parsing import Node, exp
 from leapsql_core.sql.scopes import Analysis, loose_tables
-from leapsql_core.sql.tokens import fold
 
 
 def combine(operation: Node, left: Rowset, right: Rowset, analysis: Analysis) -> Rowset:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from leapsql_core.names import fold
 from leapsql_core.sql.expressions import evaluate, read
 from leapsql_core.sql.flow import Hidden, Sources, Value
 from leapsql_core.sql.parsing import Node, child, exp, listed, name_of
 from leapsql_core.sql.scopes import Analysis, Binding, Scope, look_up
-from leapsql_core.sql.tokens import fold
 
 Column = Value | Hidden
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from leapsql_core.names import fold
 from leapsql_core.sql.expressions import read
 from leapsql_core.sql.flow import NOTHING, Hidden, Rowset, Sources, Value, union, whole
 from leapsql_core.sql.functions import QUERY_READERS
 from leapsql_core.sql.parsing import Node, child, children, exp, listed, name_of, place_of
 from leapsql_core.sql.references import find_cte, name_parts
 from leapsql_core.sql.scopes import Analysis, Binding, Merged, Scope, column_in
-from leapsql_core.sql.tokens import fold
 
 _TABLE_PARTS: Final = {"this", "db", "catalog", "alias", "joins", "pivots", "sample"}
 _JOIN_PARTS: Final = {"this", "method", "side", "kind", "on", "using"}

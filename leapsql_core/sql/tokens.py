@@ -7,8 +7,11 @@ databases might disagree (nested comments, lone carriage returns, unusual spaces
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
+
+from leapsql_core.names import fold
 
 Kind = Literal["word", "quoted", "string", "number", "operator", "mark"]
 
@@ -62,7 +65,6 @@ _BLOCK_EDGE: Final = re.compile(r"/\*|\*/")
 _STRANGE_SPACE: Final = re.compile(
     "\r(?!\n)|[\x00\x0b\x1c-\x1f\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
 )
-_ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 class Token(NamedTuple):
@@ -95,15 +97,6 @@ class Lexed(NamedTuple):
 
     tokens: tuple[Token, ...]
     odd: bool
-
-
-def fold(name: str) -> str:
-    """Take the case off `name` as DuckDB does when it compares names: in ASCII alone.
-
-    >>> fold("ÉTÉ_A")
-    'ÉtÉ_a'
-    """
-    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 def line_of(text: str, position: int) -> int:
@@ -168,15 +161,18 @@ _FREE_MARKS: Final = word_set("( ) [ ] { } , ; :: :=")
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
-def mentions(text: str, name: str) -> bool:
-    """Tell whether a name stands in a text of SQL, quoted or not, for all we know.
+def mentioned(text: str, names: Collection[str]) -> list[str]:
+    """Return those of `names` that stand in a text of SQL, quoted or not, for all we know; sorted.
 
-    >>> mentions('SELECT "A b" FROM t -- c', "a B"), mentions("SELECT 'a'", "a"), mentions("SELECT ab -- a", "a")
-    (True, False, False)
+    >>> mentioned('SELECT "A b" FROM t -- c', ["c", "a B", "t"]), mentioned("SELECT 'a', ab", ["a"])
+    (['a B', 't'], [])
     """
+    if not names:
+        return []
     lexed = lex(text)
-    wanted = fold(name)
-    return any(fold(token.name) == wanted for token in lexed.tokens) or (lexed.odd and wanted in fold(text))
+    here = {fold(token.name) for token in lexed.tokens}
+    folded = fold(text) if lexed.odd else ""
+    return sorted(name for name in names if fold(name) in here or (lexed.odd and fold(name) in folded))
 
 
 def same_tokens(a: str, b: str) -> bool:

@@ -383,15 +383,24 @@ def test_an_incremental_model_that_drifted_is_taken_over_on_request(lab: Lab) ->
     assert lab.rows("select list(id order by id) from main.log") == [([1, 7],)]
 
 
-def test_only_tables_that_are_there_are_adopted(lab: Lab) -> None:
-    """A view is made, a missing table is built: neither happens when adoption is asked for."""
+def test_what_is_not_there_is_not_adopted(lab: Lab) -> None:
+    """Adoption builds nothing."""
     lab.run()
     lab.meddle("drop table main.total")
-    assert (
-        adopt(lab, "total")["total"].error == "models/total.sql: main.total cannot be adopted: no such table is there"
-    )
-    assert "it is a view, which is made and not adopted" in (adopt(lab, "big")["big"].error or "")
+    assert adopt(lab, "total")["total"].error == "models/total.sql: main.total cannot be adopted: it is not there"
     assert lab.run().built == {"total"}
+
+
+@pytest.mark.parametrize("path", ["big", "rates"])
+def test_a_view_or_a_seed_is_made_anew_at_no_strangers_cost(lab: Lab, path: str) -> None:
+    """Where LeapSQL made what stands there it is made again; a stranger's table or view stays."""
+    lab.run()
+    assert adopt(lab, path)[path].reason == "adopted"
+    assert {one.action for one in lab.plan().decisions.values()} == {"skip"}
+    lab.meddle("drop view main.big; create table main.big as select 'precious' as x")
+    lab.meddle("create or replace table main.rates as select 'precious' as x")
+    assert "LeapSQL did not make it" in (adopt(lab, path)[path].error or "")
+    assert lab.rows(f"from main.{path}") == [("precious",)]
 
 
 def test_a_table_that_is_certainly_another_is_not_adopted(make_lab: Make) -> None:
@@ -408,10 +417,58 @@ def test_a_table_that_is_certainly_another_is_not_adopted(make_lab: Make) -> Non
     assert lab.state.read_snapshot("dev").traces == {}
 
 
-def test_a_relation_of_another_environment_is_not_adopted(make_lab: Make) -> None:
-    """It belongs to that one, also on request."""
+def test_an_environment_that_was_renamed_takes_over_what_it_had(make_lab: Make) -> None:
+    """Of every kind, on request; then it belongs to the new one, and the old one is refused it."""
     yaml = "target: {type: duckdb, database: ':memory:'}\nenvironments: {prod: {}}\n"
-    lab = make_lab({"leapsql.yaml": yaml, "models/m.sql": "select 1 as x"})
+    lab = make_lab({**FILES, "leapsql.yaml": yaml})
+    lab.sql(*RAW)
     lab.run()
+    held = lab.rows("select list(id order by id) from main.log")
     lab.environment = "prod"
-    assert "belongs to environment dev" in (adopt(lab, "m")["m"].error or "")
+    assert lab.run().built == set()
+    assert adopt(lab).built == set(lab.project.nodes)
+    assert lab.rows("select list(id order by id) from main.log") == held
+    assert lab.run().built == set()
+    lab.assert_as_from_scratch()
+    lab.environment = None
+    assert "belongs to environment prod" in (lab.run(force=True)["rates"].error or "")
+
+
+# ------------------------------------------------------------------------------------------------------- other projects
+
+
+def test_another_project_takes_over_nothing_and_names_no_orphans(make_lab: Make) -> None:
+    """Two projects in one database: each minds its own, though both are built in `dev`, and neither has a state yet."""
+    yaml = "name: {}\ntarget: {{type: duckdb, database: ':memory:'}}\n"
+    models = {"models/m.sql": "select 1 as x", "models/n.sql": "select 2 as x"}
+    lab = make_lab({"leapsql.yaml": yaml.format("one"), **models})
+    lab.run()
+    lose_state(lab)
+    lab.edit({"leapsql.yaml": yaml.format("two"), "models/n.sql": None})
+    assert lab.plan().orphans == ()
+    assert lab.plan().decisions["m"].reason == "new"
+    assert "was built with another state" in (lab.run()["m"].error or "")
+    assert lab.rows("from main.m") == [(1,)]
+
+
+def test_rows_that_were_gathered_with_a_state_that_was_lost_are_not_thrown_away_unasked(make_lab: Make) -> None:
+    """The state is read back; but who knows whether it was ours: what would make the table anew waits for a word."""
+    files = {"models/i.sql": "/*---\nmaterialized: incremental\n---*/\nselect id from raw.orders where id > 0"}
+    lab = make_lab(files)
+    lab.sql(*RAW)
+    lab.run()
+    lose_state(lab)
+    assert lab.run().built == set()
+    lab.replace("models/i.sql", "id > 0", "id > 1")
+    assert "was built with another state" in (lab.run()["i"].error or "")
+    assert lab.run("i", full_refresh=True).built == {"i"}
+    lab.replace("models/i.sql", "id > 1", "id > 2")
+    assert lab.run().built == {"i"}
+
+
+def test_what_is_read_as_a_source_is_no_orphan(make_lab: Make) -> None:
+    """A model that became a source by being deleted: others read its table still."""
+    lab = make_lab({"models/m.sql": "select 1 as x", "models/n.sql": "select x from main.m"})
+    lab.run()
+    lab.edit({"models/m.sql": None})
+    assert lab.plan().orphans == ()

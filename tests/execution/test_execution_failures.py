@@ -282,7 +282,8 @@ def test_a_relation_of_another_environment_is_refused(make_lab: Make) -> None:
     for full_refresh in (False, True):
         outcome = lab.run(full_refresh=full_refresh)
         assert outcome["m"].error == (
-            "models/m.sql: main.m belongs to environment dev: each environment needs a database or schemas of its own"
+            "models/m.sql: main.m belongs to environment dev: each environment needs a database or schemas of its own,"
+            " or `leapsql state adopt m` takes it over"
         )
     lab.environment = None
     assert lab.run().status == "completed"

@@ -357,3 +357,25 @@ def test_a_column_that_is_named_but_decides_nothing_is_missed(
     assert lab.run().failed == {"reader"}
     lab.sql("alter table raw.things add column extra integer")
     assert "reader" not in lab.run().failed
+
+
+def test_a_macro_that_bears_the_name_of_a_word_of_the_grammar_counts(make_lab: Make) -> None:
+    """DuckDB lets macros be called so; wherever the word stands it may be meant."""
+    lab = make_lab({"models/m.sql": "select percent(1) as x", "models/n.sql": "select 1 as x"})
+    lab.sql("create macro percent(x) as x + 1")
+    lab.run()
+    lab.sql("create or replace macro percent(x) as x + 2")
+    assert lab.run().built == {"m"}
+    lab.assert_as_from_scratch()
+
+
+def test_names_that_differ_beyond_ascii_are_names_of_two_relations(make_lab: Make) -> None:
+    """DuckDB folds the case of ASCII letters alone: a schema renamed so is another one."""
+    files = {"models/m.sql": "/*---\nschema: Ä\n---*/\nselect 1 as x", "models/n.sql": "select x from m"}
+    lab = make_lab(files)
+    lab.run()
+    lab.replace("models/m.sql", "schema: Ä", "schema: ä")
+    assert lab.run()["m"].reason == "config_changed"
+    assert lab.rows('from "ä".m') == [(1,)]
+    assert [orphan.relation for orphan in lab.plan().orphans] == ["Ä.m"]
+    lab.assert_as_from_scratch()

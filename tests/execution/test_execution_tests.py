@@ -178,12 +178,20 @@ def test_only_tests_that_changed_are_run(sums: Lab) -> None:
         "n > (select min(n) - 1 from raw.items)",
         "n > at_least(0)",
         "n > 0 or no_such_setting()",
+        "n > 0 and rowid >= 0",
+        "exists (pivot_longer raw.items on n into name k value v)",
+        "percent(n) > 0",
     ],
 )
 def test_what_more_than_the_row_decides_is_tested_after_every_build(make_lab: Make, condition: str) -> None:
     """The clock, another table, a macro of the database, a function that nobody knows."""
     lab = make_lab({"models/sums.sql": SUMS["models/sums.sql"].replace("n > 0", condition)})
-    lab.sql(*ITEMS, "create macro at_least(x) as x", "create macro no_such_setting() as false")
+    lab.sql(
+        *ITEMS,
+        "create macro at_least(x) as x",
+        "create macro no_such_setting() as false",
+        "create macro percent(x) as x",
+    )
     lab.run()
     outcome = lab.run(force=True)
     assert stand(outcome, "sums") == {"unique": True, "accepted_values": True, "expression": False}

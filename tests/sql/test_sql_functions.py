@@ -9,7 +9,7 @@ from itertools import product
 import duckdb
 import pytest
 
-from leapsql_core.sql import KnownInput, lineage
+from leapsql_core.sql import KnownInput, is_decided_by_its_row, lineage
 from leapsql_core.sql.functions import (
     BARE,
     FILE_READERS,
@@ -199,3 +199,27 @@ def answer(database: duckdb.DuckDBPyConnection, sql: str) -> str:
         return "" if str(result.description[0][1]) in ("FLOAT", "DOUBLE") else repr(result.fetchone())
     except duckdb.Error:
         return ""
+
+
+@pytest.mark.parametrize(
+    ("expression", "decided"),
+    [
+        ("a > 1 AND lower(b) = 'x'", True),
+        ("a IN (1, 2) AND b IS NOT NULL", True),
+        ("CASE WHEN a > 1 THEN b ELSE 'c' END <> ''", True),
+        ("day < today()", False),
+        ("random() > 0", False),
+        ("a > (SELECT max(a) FROM t)", False),
+        ("EXISTS (TABLE t)", False),
+        ("EXISTS (DESC t)", False),
+        ("EXISTS (PIVOT_LONGER t ON a INTO NAME n VALUE v)", False),
+        ("EXISTS (PIVOT_WIDER t ON a)", False),
+        ("a % 2 = rowid % 2", False),
+        ('a % 2 = "rowid" % 2', False),
+        ("/* /* */ exists(from t where k = a) and -- */\n true", False),
+        ("months_between(a, b) > 1", False),
+    ],
+)
+def test_an_expression_is_decided_by_its_row_where_that_is_certain(expression: str, decided: bool) -> None:
+    """No clock, no chance, no other table, no place of the row, no function that nobody knows, no doubtful text."""
+    assert is_decided_by_its_row(expression) == decided

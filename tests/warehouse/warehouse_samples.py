@@ -37,6 +37,7 @@ def marker(relation: Relation = T, model_run_id: str = "run 1", **changes: Any) 
         "built_at": NOON,
         "history": "history",
         "previous": None,
+        "project": "shop",
     }
     return Marker(relation=relation, model_run_id=model_run_id, **{**values, **changes})
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leapsql_core.errors import QueryError, WarehouseError
 from leapsql_core.models import Column
+from leapsql_core.names import fold
 from leapsql_core.sql.database import DatabaseColumn, DatabaseReading, DatabaseTable
-from leapsql_core.sql.tokens import fold, lex, line_of
+from leapsql_core.sql.tokens import lex, line_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from leapsql_core.models import (
@@ -171,7 +172,7 @@ class DuckDBTransaction:
             self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS '{comment}'")
             self._forget_marker(relation)
             self._cursor.execute(
-                f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     relation.schema,
                     relation.name,
@@ -182,6 +183,7 @@ class DuckDBTransaction:
                     marker.built_at,
                     marker.history,
                     marker.previous,
+                    marker.project,
                     record,
                 ],
             )
@@ -200,9 +202,14 @@ class DuckDBTransaction:
 
     def _forget_marker(self, relation: Relation) -> None:
         self._cursor.execute(
-            f"DELETE FROM {MARKERS.sql} WHERE lower(schema_name) = lower(?) AND lower(relation_name) = lower(?)",
-            [relation.schema, relation.name],
+            f"DELETE FROM {MARKERS.sql} WHERE ({_folded('schema_name')}, {_folded('relation_name')}) = (?, ?)",
+            [*relation.key],
         )
+
+
+def _folded(column: str) -> str:
+    """Return SQL for a name without its case, as `Relation.key` has it: DuckDB's own ``lower`` goes beyond ASCII."""
+    return f"translate({column}, '{ascii_uppercase}', '{ascii_lowercase}')"
 
 
 def _kind(kind: str) -> str:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _MARKER_COLUMNS = (
     "schema_name VARCHAR NOT NULL, relation_name VARCHAR NOT NULL, model_path VARCHAR NOT NULL,"
     " environment VARCHAR NOT NULL, model_run_id VARCHAR NOT NULL, content_hash VARCHAR NOT NULL,"
-    " built_at TIMESTAMP WITH TIME ZONE NOT NULL, history VARCHAR NOT NULL, previous VARCHAR, record VARCHAR NOT NULL"
+    " built_at TIMESTAMP WITH TIME ZONE NOT NULL, history VARCHAR NOT NULL, previous VARCHAR,"
+    " project VARCHAR NOT NULL, record VARCHAR NOT NULL"
 )
 
 
