@@ -236,6 +236,7 @@ class RandomProject:
     logged: int = 0
     lost: bool = False
     turned: bool = False
+    has_turned_rows: bool = False
     #: Whether the macro of the database reads a table, so that nobody can tell what it comes to.
     macro_reads: bool = False
     told: list[str] = field(default_factory=list)
@@ -279,6 +280,20 @@ class RandomProject:
         known = {SEED: SEED, **{name: model.path(name) for name, model in self.models.items()}}
         reads = {path: self._reads(model) & known.keys() for path, model in self.paths.items()}
         return {SEED: set(), **{path: {known[name] for name in names} for path, names in reads.items()}}
+
+    @property
+    def readers_of_order(self) -> set[str]:
+        """The models that read the order of rows, themselves or through a view, and whatever is made from them."""
+        found: set[str] = set()
+        for path, model in sorted(self.paths.items(), key=lambda entry: entry[0].rpartition(".")[2]):
+            if model.is_ordered or self.parents[path] & found:
+                found.add(path)
+        return found
+
+    @property
+    def adrift(self) -> set[str]:
+        """What hangs on an order that rows of a source once had: a table that does not read it need not follow it."""
+        return self.readers_of_order if self.has_turned_rows else set()
 
     def _reads(self, model: RandomModel) -> set[str]:
         if "{% if var" in model.template:
@@ -507,6 +522,7 @@ class RandomProject:
 
     def _turn_rows(self) -> str:
         """Bring the rows into another order."""
+        self.has_turned_rows = True
         table, order = self._changing_table(), self.choice.one(("rowid desc", "v desc, w, k", "k, v, w"))
         return self._sql(f"create or replace table {table} as select * from {table} order by {order}")
 

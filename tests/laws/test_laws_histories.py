@@ -72,7 +72,7 @@ def test_a_run_ends_where_a_build_from_scratch_ends(choice: Choice) -> None:
             live(world)
             if choice.pick(2):
                 world.mend_all()
-            assert_as_from_scratch(lab, lab.run())
+            assert_as_from_scratch(lab, lab.run(), but=world.adrift)
         finally:
             note(world.story)
 
@@ -90,7 +90,7 @@ def test_what_was_selected_is_right_if_nothing_above_it_was_out_of_date(choice: 
             world.told.append(f"RUN {selection}")
             outcome = lab.run(*selection)
             if all(decisions[path].action == "skip" for path in above(world, selection)):
-                assert_as_from_scratch(lab, outcome)
+                assert_as_from_scratch(lab, outcome, but=world.adrift)
         finally:
             note(world.story)
 
@@ -151,15 +151,6 @@ def test_a_build_that_comes_out_the_same_makes_no_reader_build(choice: Choice) -
                 assert len(expected) <= 1
             late = lab.run().built
             assert expected <= late
-            assert late - expected <= readers_of_order(world) | (set(world.paths) - built)
+            assert late - expected <= world.readers_of_order | (set(world.paths) - built)
         finally:
             note(world.story)
-
-
-def readers_of_order(world: RandomProject) -> set[str]:
-    """Return the models that read the order of rows, themselves or through a view, and whatever is made from them."""
-    found: set[str] = set()
-    for path, model in sorted(world.paths.items(), key=lambda entry: entry[0].rpartition(".")[2]):
-        if model.is_ordered or world.parents[path] & found:
-            found.add(path)
-    return found
