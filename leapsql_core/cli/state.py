@@ -1,4 +1,4 @@
-"""`leapsql state`: whether state and warehouse agree, and what mends them where they do not."""
+"""`leapsql state`: whether state and warehouse agree, what mends them where they do not, and how the state is kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from leapsql_core.cli.keeping import backup, prune, restore
 from leapsql_core.cli.opening import open_project
 from leapsql_core.cli.options import Settings, command, global_options, verbose
 from leapsql_core.cli.output import show
@@ -28,7 +29,7 @@ _COLUMNS = (
 
 @click.group("state")
 def state() -> None:
-    """Check the state against the warehouse, mend it, take tables over."""
+    """Check the state against the warehouse and mend it; copy, restore and prune it."""
 
 
 state.params.extend(global_options())
@@ -72,7 +73,7 @@ def adopt(settings: Settings, *, select: tuple[str, ...], threads: int, wait: fl
     return run_and_show(settings, select, (), options, wait_seconds=wait, verbose=verbose)
 
 
-for _subcommand in (check, adopt):
+for _subcommand in (check, adopt, backup, restore, prune):
     state.add_command(_subcommand)
 
 

@@ -60,6 +60,18 @@ def counted(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+def size(count: int) -> str:
+    """Return a number of bytes, as exact as a person wants it.
+
+    >>> [size(count) for count in (0, 999, 4096, 999_960, 1_240_000, 73_400_320, 2_100_000_000)]
+    ['0 bytes', '999 bytes', '4.1 kB', '1.0 MB', '1.2 MB', '73.4 MB', '2.1 GB']
+    """
+    for unit, factor in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count >= 1000 and (count < factor * 999.95 or unit == "GB"):
+            return f"{count / factor:,.1f} {unit}"
+    return counted(count, "byte")
+
+
 def duration(milliseconds: float | None) -> str:
     """Return a time span, as exact as a person wants it.
 

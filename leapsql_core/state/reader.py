@@ -162,7 +162,7 @@ def reading_file(path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) ->
 def _connect(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
     if not is_file(path):
         return in_memory(migrations=migrations)
-    connection = _begin(path)
+    connection = begin_reading(path)
     try:
         version = read_version(connection, str(path), migrations)
         if version == latest_version(migrations):
@@ -175,7 +175,12 @@ def _connect(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
     return copy
 
 
-def _begin(path: Path) -> sqlite3.Connection:
+def begin_reading(path: Path) -> sqlite3.Connection:
+    """Begin a transaction on the file at `path`, whatever it holds; what it sees is one moment of it.
+
+    Raises:
+        StateError: it cannot be read without what lies beside it.
+    """
     try:
         return _begin_on(connect_read_only(path))
     except sqlite3.Error as exc:

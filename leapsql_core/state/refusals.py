@@ -36,6 +36,29 @@ def outdated_schema(place: str, *, version: int, latest: int) -> StateError:
     return StateError(cause, mend="`leapsql run` upgrades it after a backup copy, as does init_schema().")
 
 
+def no_state(place: str) -> StateError:
+    """Refuse to copy, restore or prune what is not there."""
+    return StateError(f"there is no state at {place}", mend="Name another file; `leapsql run` makes a state.")
+
+
+def file_in_the_way(place: str) -> StateError:
+    """Refuse to write over a file that is there."""
+    return StateError(f"there is a file {place} already", mend="Name another one, or move it away.")
+
+
+def damaged(place: str, damage: Sequence[str]) -> StateError:
+    """Refuse a state in which `damage` was found."""
+    more = f"; and {len(damage) - 1} more" if len(damage) > 1 else ""
+    mend = "`leapsql state restore` puts back a copy that was made before."
+    return StateError(f"the state {place} is damaged: {damage[0]}{more}", mend=mend)
+
+
+def state_in_use(place: str, *, run_id: str, environment: str) -> StateError:
+    """Refuse to replace a state under a run."""
+    mend = "Wait until it has ended. If its process is gone, --force restores all the same."
+    return StateError(f"run {run_id!r} of {environment} is running on the state {place}", mend=mend)
+
+
 def unknown_run(run_id: str) -> StateError:
     """Refuse a run id that no run has."""
     return StateError(f"no run has the id {run_id!r}", mend="`leapsql history` lists the runs.")
