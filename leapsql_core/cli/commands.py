@@ -37,7 +37,7 @@ COMMANDS = (
     Entry("query", "query", "query", "Ask the state a question in SQL; it is only read."),
     Entry("env", "env", "env", "List the environments that the state knows, create them, forget them."),
     Entry(
-        "state", "state", "state", "Check the state against the warehouse, mend it; back it up, restore it, prune it."
+        "state", "state", "state", "Check the state against the warehouse and mend it; copy, restore and prune it."
     ),
     Entry("version", "version", "version", "Show the versions of LeapSQL and of what it works with."),
 )

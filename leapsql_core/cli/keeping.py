@@ -98,7 +98,7 @@ def read_age(text: str) -> timedelta:
     try:
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
     except (OverflowError, ValueError) as exc:
-        raise UsageError(f"`{text}` is too long an age", mend=mend) from exc
+        raise UsageError("the age reaches back beyond all times", mend=mend) from exc
 
 
 def _restored_page(file: Path, restored: Restored) -> list[Block]:
@@ -121,7 +121,8 @@ def _pruned_page(pruned: Pruned, *, done: bool) -> list[Block]:
     said = f"{'forgotten' if done else 'to be forgotten'}: {_words(pruned)}" if pruned.rows else "nothing to forget"
     lines = [line(said)]
     if pruned.runs_held:
-        lines.append(line(f"held: {counted(pruned.runs_held, 'old run')}, with what still rests on them"))
+        it = "it" if pruned.runs_held == 1 else "them"
+        lines.append(line(f"held: {counted(pruned.runs_held, 'old run')}, with what still rests on {it}"))
     lines.append(line(f"the file {'is' if done else 'would be'} {size(pruned.bytes_freed)} smaller"))
     return paragraph(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,10 +11,11 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from dying import die_everywhere
 from state_samples import contents, record_new_build
 
 from leapsql_core.errors import StateError
-from leapsql_core.state import SqliteStateStore, open_state_reader, query_state
+from leapsql_core.state import SqliteStateStore, find_damage, migrations, open_state_reader, query_state
 from leapsql_core.state.schema import APPLICATION_ID, MIGRATIONS, Migration
 
 NOTES = Migration(2, ("CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('made')"))
@@ -144,6 +146,48 @@ def test_a_first_step_that_fails_leaves_an_empty_file(path: Path) -> None:
     assert (version(path), ask(path, "SELECT * FROM sqlite_master")) == (0, [])
     upgraded(path, MIGRATIONS)
     assert version(path) == 1
+
+
+@pytest.mark.parametrize("start", range(len(MIGRATIONS) + 1))
+def test_who_is_killed_between_two_statements_leaves_the_version_before_them(path: Path, start: int) -> None:
+    """From whatever version, 0 is an empty file: each step is there whole or not at all, and a whole copy is beside.
+
+    Nothing that was in the state is lost, and the next process goes on where the killed one was.
+    """
+    steps = (*MIGRATIONS, NOTES, TITLES)
+    before = path.with_name("before.db")
+    path.parent.mkdir()
+    before.touch()
+    if start:
+        upgraded(before, steps[:start])
+        if start == len(MIGRATIONS):
+            upgraded(before, MIGRATIONS, build=True)
+    notes = {len(MIGRATIONS) + 1: [("made",)], len(MIGRATIONS) + 2: [("made", "first")]}
+    copy, seen = path.with_name(f"state.db.v{start}.bak"), []
+
+    def prepare() -> None:
+        for file in path.parent.glob("state.db*"):
+            file.unlink()
+        shutil.copy(before, path)
+
+    def look() -> None:
+        seen.append(version(path))
+        assert find_damage(path, migrations=steps) == []
+        tables = ask(path, "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('notes', 'history')")
+        assert len(tables) == (seen[-1] >= 1) + (seen[-1] in notes)
+        if seen[-1] in notes:
+            assert ask(path, "SELECT * FROM notes") == notes[seen[-1]]
+        if start and seen[-1] > start:
+            assert (version(copy), ask(copy, "SELECT id FROM history")) == (start, ask(path, "SELECT id FROM history"))
+        upgraded(path, steps)
+        assert (version(path), ask(path, "SELECT * FROM notes")) == (len(steps), [("made", "first")])
+        if start == len(MIGRATIONS):
+            assert ask(path, "SELECT count(*) FROM current_traces") == [(1,)]
+
+    deaths = die_everywhere(upgraded, path, steps, within=(migrations,), before=prepare, after=look)
+    assert deaths > 20
+    assert seen == sorted(seen)
+    assert set(seen) == set(range(start, len(steps) + 1))
 
 
 def test_no_step_without_a_copy(version_1: Path) -> None:
