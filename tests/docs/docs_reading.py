@@ -25,7 +25,7 @@ _UNSTEADY = (
     (re.compile(r'("\w+_ms": )\d+'), r"\1<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+\+00:00)?"), "<moment>"),
     (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
-    (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{8}\b"), "<id>"),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "<id>"),
 )
 
 
