@@ -36,9 +36,7 @@ COMMANDS = (
     Entry("history", "history", "history", "Show past runs, or the runs of one model."),
     Entry("query", "query", "query", "Ask the state a question in SQL; it is only read."),
     Entry("env", "env", "env", "List the environments that the state knows, create them, forget them."),
-    Entry(
-        "state", "state", "state", "Check the state against the warehouse and mend it; copy, restore and prune it."
-    ),
+    Entry("state", "state", "state", "Check the state against the warehouse and mend it; copy, restore and prune it."),
     Entry("version", "version", "version", "Show the versions of LeapSQL and of what it works with."),
 )
 

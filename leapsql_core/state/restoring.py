@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from leapsql_core.errors import StateError
-from leapsql_core.state.connection import connect_to_file, explained, is_file, prepare_for_writing
+from leapsql_core.state.connection import WAIT_SECONDS, connect_to_file, explained, is_file, prepare_for_writing
 from leapsql_core.state.copies import back_up, reading_as_it_is, unfinished, write_copy
 from leapsql_core.state.inspection import find_damage
 from leapsql_core.state.refusals import damaged, file_in_the_way, state_in_use
@@ -34,13 +34,19 @@ def check_copy(file: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> N
 
 
 def restore(
-    path: Path, file: Path, *, keep: Path, force: bool = False, migrations: Sequence[Migration] = MIGRATIONS
+    path: Path,
+    file: Path,
+    *,
+    keep: Path,
+    force: bool = False,
+    wait_seconds: float = WAIT_SECONDS,
+    migrations: Sequence[Migration] = MIGRATIONS,
 ) -> Path | None:
     """Put the state in `file` in the place of the one at `path`; return `keep`, where that is kept, if there was one.
 
     Whoever has the state open goes on with the one that was put back. With `force` it is done under a run that is
     running, and in the place of a file that is no state, or newer; of what cannot be copied as a state, the bytes are
-    kept.
+    kept. Another process that writes just now is waited for, at most `wait_seconds`.
 
     Raises:
         StateError: `file` is no sound state; a run is running; what is there cannot be read, kept or replaced.
@@ -55,7 +61,7 @@ def restore(
         raise StateError(f"{file} is the state itself", mend="Name a copy that `leapsql state backup` made.")
     if _is_sound(path, force=force, migrations=migrations):
         back_up(path, keep, migrations=migrations)
-        _write_into(path, file, migrations=migrations)
+        _write_into(path, file, wait_seconds=wait_seconds, migrations=migrations)
     else:
         _keep_bytes(path, keep)
         _put_in_place(path, file, migrations=migrations)
@@ -84,12 +90,12 @@ def _is_sound(path: Path, *, force: bool, migrations: Sequence[Migration]) -> bo
     return is_whole
 
 
-def _write_into(path: Path, file: Path, *, migrations: Sequence[Migration]) -> None:
+def _write_into(path: Path, file: Path, *, wait_seconds: float, migrations: Sequence[Migration]) -> None:
     # SQLite replaces all pages in one transaction: so its log is taken care of, who has the file open is told, and
     # who is killed in the middle has written nothing.
     with reading_as_it_is(file, migrations=migrations) as source, explained(str(path)):
-        with closing(connect_to_file(path)) as present:
-            prepare_for_writing(present)
+        with closing(connect_to_file(path, wait_seconds=wait_seconds)) as present:
+            prepare_for_writing(present, wait_seconds=wait_seconds)
             if _page_size(source) != _page_size(present):
                 # In WAL mode the size of a page is fixed.
                 present.execute("PRAGMA journal_mode = DELETE")

@@ -316,6 +316,20 @@ def test_an_older_copy_is_put_back_as_it_is(path: Path, tmp_path: Path) -> None:
     assert ask(tmp_path / "kept.db", "PRAGMA user_version") == [(LATER[-1].version,)]
 
 
+def test_who_waits_in_vain_to_put_a_copy_back_is_told_so(path: Path, tmp_path: Path) -> None:
+    """Another process writes, and does not come to an end; what it writes is not lost."""
+    present = make_state(path, "a")
+    make_state(tmp_path / "copy.db", "b")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM history")
+        with pytest.raises(StateError, match="is held by another process"):
+            restore(path, tmp_path / "copy.db", keep=tmp_path / "kept.db", wait_seconds=0)
+        other.execute("COMMIT")
+    assert read(path) == present
+    assert ask(path, "SELECT * FROM history") == []
+
+
 def put_back(path: Path, copy: Path, keep: Path) -> None:
     restore(path, copy, keep=keep)
 

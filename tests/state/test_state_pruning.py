@@ -88,7 +88,8 @@ def test_what_stands_keeps_the_model_run_that_made_it(file_store: SqliteStateSto
     """Of its run nothing else stays; a build that was replaced goes, with its trace, its texts and its code."""
     record_new_build(file_store, "a", content_hash="content 1", query_hash="query 1", texts={"query 1": "select 1"})
     clock.advance(days=1)
-    changed = {"query_hash": "query 2", "texts": {"query 2": "select 2"}}
+    texts = {"query 2": "select 2", "batch 2": "select 2 where new"}
+    changed = {"query_hash": "query 2", "incremental_query_hash": "batch 2", "texts": texts}
     current = record_new_build(file_store, "a", content_hash="content 2", **changed)
     [run, _] = file_store.list_runs()
     ids = file_store.register_models([facts("a"), facts("b")])
@@ -105,7 +106,7 @@ def test_what_stands_keeps_the_model_run_that_made_it(file_store: SqliteStateSto
     assert pruned.runs_held == 1
     assert file_store.read_snapshot("dev") == before
     assert [one.id for one in file_store.get_model_runs_for_run(run.id)] == [current]
-    assert file_store.read_texts(["query 1", "query 2"]) == {"query 2": "select 2"}
+    assert file_store.read_texts(["query 1", *texts]) == texts
     assert set(file_store.read_code_versions(["content 1", "content 2"])) == {"content 2"}
 
 
