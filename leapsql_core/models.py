@@ -384,6 +384,35 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that runs models: its host, its number there, and what tells it from a later one of that number.
+
+    ``began`` is compared and not read; ``None`` where the host does not tell.
+    """
+
+    host: str
+    pid: int
+    began: str | None
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run in an environment: which run has it, in which process, and when that last said that it lives."""
+
+    environment: str
+    run_id: str
+    holder: Holder
+    taken_at: datetime
+    heartbeat_at: datetime
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} of {self.holder}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRegistration:
     """What the state is told of a model or seed of the project."""
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +18,10 @@ from leapsql_core.models import (
     ColumnSource,
     DataTest,
     DataTestResult,
+    Holder,
     IncrementalConfig,
     KeptTestResult,
+    Lease,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
@@ -87,6 +89,9 @@ class StateReader(Protocol):
     def list_runs(self, *, environment: str | None = None, limit: int = 20) -> list[Run]:
         """Return runs, the latest first."""
 
+    def get_lease(self, environment: str) -> Lease | None:
+        """Return which run has the lease of `environment`, ``None`` if none has."""
+
     def get_model_by_id(self, model_id: str) -> StoredModel:
         """Return a registered model; `StateError` if the id is unknown."""
 
@@ -137,10 +142,34 @@ class StateWriter(Protocol):
     """What a run writes. Each call is one transaction: it is recorded whole or not at all."""
 
     def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
-        """Begin a run; the environment comes to be if the state does not know it."""
+        """Begin a run without a lease; the environment comes to be if the state does not know it."""
+
+    def begin_run(
+        self,
+        environment: str,
+        holder: Holder,
+        *,
+        is_dead: Callable[[Lease, datetime], bool],
+        orchestrator_run_id: str | None = None,
+    ) -> Run | Lease:
+        """Begin a run that has the lease of its environment, or return the lease of the one that has it.
+
+        A lease that `is_dead`, judged at the moment given with it, is taken over; the run that had it stays as it is
+        until `close_dead_runs`.
+        """
+
+    def renew_lease(self, run_id: str) -> bool:
+        """Note that a run goes on; ``False`` if it has no lease: it was ended, or taken for dead."""
+
+    def close_dead_runs(self, run_id: str) -> list[str]:
+        """End as failed what else is running in the environment of `run_id`, which has its lease; the ids of these.
+
+        Model runs that were running have failed, those that were pending are skipped as ``cancelled``; all of them end
+        with the last that is known of their run. `StateError` if unknown, or without the lease.
+        """
 
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
-        """End a run as completed, failed or cancelled; `StateError` if unknown, or ended already."""
+        """End a run as completed, failed or cancelled, and its lease; `StateError` if unknown, or ended already."""
 
     def delete_run(self, run_id: str) -> None:
         """Forget a run and its model runs; current traces stay. `StateError` if unknown or still running."""

@@ -16,6 +16,7 @@ from leapsql_core.models import (
     CodeVersion,
     ColumnSource,
     KeptTestResult,
+    Lease,
     ModelRun,
     Run,
     Snapshot,
@@ -23,7 +24,7 @@ from leapsql_core.models import (
     StoredModel,
 )
 from leapsql_core.protocols import StateReader
-from leapsql_core.state import environments, registry, runs, test_results, traces
+from leapsql_core.state import environments, leases, registry, runs, test_results, traces
 from leapsql_core.state.connection import connect_read_only, explained, is_file, is_not_shareable
 from leapsql_core.state.migrations import in_memory, latest_version, read_version
 from leapsql_core.state.refusals import not_open
@@ -48,6 +49,10 @@ class SqliteReading(StateReader):
     def list_runs(self, *, environment: str | None = None, limit: int = 20) -> list[Run]:
         with self._reading() as connection:
             return runs.list_runs(connection, environment=environment, limit=limit)
+
+    def get_lease(self, environment: str) -> Lease | None:
+        with self._reading() as connection:
+            return leases.get_lease(connection, environment)
 
     def get_model_by_id(self, model_id: str) -> StoredModel:
         with self._reading() as connection:

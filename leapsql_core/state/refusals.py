@@ -13,6 +13,11 @@ from leapsql_core.protocols import Build, ModelFacts
 #: Reason and detail of a model run that a state has learned of from the warehouse.
 ADOPTED = ("adopted", "the warehouse has this build, and the state had lost it")
 
+#: Errors of a run whose process is gone, and of a model that it was building; reason and detail of one it never began.
+DIED = "the process of this run ended before the run did"
+DIED_BUILDING = "the process of its run ended while it was built"
+NEVER_BEGUN = ("cancelled", "the process of its run ended before it was begun")
+
 #: Where a model run may go from each status; from one that is not named, nowhere.
 NEXT_STATUSES: dict[str, tuple[str, ...]] = {
     "pending": ("running", "success", "failed", "skipped"),
@@ -86,6 +91,12 @@ def unknown_trace(model_run_id: str) -> StateError:
     return StateError(f"no trace is kept of a model run with the id {model_run_id!r}", mend=mend)
 
 
+def no_lease(run: Run) -> StateError:
+    """Refuse to let a run close others while it has not the lease of its environment."""
+    cause = f"run {run.id!r} does not have the lease of the environment {run.environment!r}"
+    return StateError(cause, mend="It has ended, or was taken for dead by a run that began after it.")
+
+
 def unknown_environment(name: str, known: Iterable[str]) -> StateError:
     """Refuse an environment that the state does not know."""
     mend = did_you_mean(name, known, otherwise="`leapsql env list` lists the environments.")
@@ -99,7 +110,7 @@ def environment_exists(name: str) -> StateError:
 
 def environment_runs(name: str, run_id: str) -> StateError:
     """Refuse to delete an environment under a run."""
-    mend = "Wait until it has ended, or end it as cancelled if its process is gone."
+    mend = "Wait until it has ended; if its process is gone, the next run of its environment ends it."
     return StateError(f"the environment {name!r} cannot be deleted while run {run_id!r} is running", mend=mend)
 
 
@@ -133,7 +144,7 @@ def check_run_deletable(run: Run) -> None:
         StateError: it is.
     """
     if run.status == "running":
-        mend = "Wait until it has ended, or end it as cancelled if its process is gone."
+        mend = "Wait until it has ended; if its process is gone, the next run of its environment ends it."
         raise StateError(f"run {run.id!r} cannot be deleted while it is running", mend=mend)
 
 

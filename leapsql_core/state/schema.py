@@ -42,6 +42,7 @@ _RUNS = (
     """,
     "CREATE INDEX runs_by_start ON runs (started_at)",
     "CREATE INDEX runs_by_environment ON runs (environment, started_at)",
+    "CREATE INDEX runs_going_on ON runs (environment) WHERE status = 'running'",
     """
     CREATE TABLE models (
       id TEXT PRIMARY KEY,
@@ -176,9 +177,29 @@ _TRACES = (
     "INSERT INTO history (id) VALUES (lower(hex(randomblob(16))))",
 )
 
+_LEASES = (
+    """
+    CREATE TABLE leases (
+      environment TEXT PRIMARY KEY REFERENCES environments (name) ON DELETE CASCADE,
+      run_id TEXT NOT NULL UNIQUE REFERENCES runs (id) ON DELETE CASCADE,
+      host TEXT NOT NULL,
+      pid INTEGER NOT NULL,
+      process_began TEXT /* tells a process from a later one of that number */,
+      taken_at DATETIME NOT NULL,
+      heartbeat_at DATETIME NOT NULL
+    )
+    """,
+    """
+    CREATE TRIGGER ended_run_gives_its_lease_back AFTER UPDATE OF status ON runs WHEN NEW.status <> 'running' BEGIN
+      DELETE FROM leases WHERE run_id = NEW.id;
+    END
+    """,
+)
+
 _DELETIONS = (
     """
     CREATE TRIGGER run_takes_its_model_runs AFTER DELETE ON runs BEGIN
+      DELETE FROM leases WHERE run_id = OLD.id;
       DELETE FROM model_runs WHERE run_id = OLD.id;
     END
     """,
@@ -216,4 +237,4 @@ _DELETIONS = (
     """,
 )
 
-MIGRATIONS = (Migration(1, _RUNS + _TRACES + _DELETIONS),)
+MIGRATIONS = (Migration(1, _RUNS + _LEASES + _TRACES + _DELETIONS),)

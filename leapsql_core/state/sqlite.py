@@ -15,7 +15,9 @@ from uuid import uuid4
 
 from leapsql_core.models import (
     ColumnSource,
+    Holder,
     KeptTestResult,
+    Lease,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
@@ -25,7 +27,7 @@ from leapsql_core.models import (
     StoredModel,
 )
 from leapsql_core.protocols import Build, ModelFacts, NewModelRun, StateStore
-from leapsql_core.state import adoption, environments, registry, runs, traces
+from leapsql_core.state import adoption, environments, leases, registry, runs, traces
 from leapsql_core.state.connection import (
     MEMORY,
     WAIT_SECONDS,
@@ -136,6 +138,33 @@ class SqliteStateStore(SqliteReading, StateStore):
                 now=self._clock(),
                 orchestrator_run_id=orchestrator_run_id,
             )
+
+    def begin_run(
+        self,
+        environment: str,
+        holder: Holder,
+        *,
+        is_dead: Callable[[Lease, datetime], bool],
+        orchestrator_run_id: str | None = None,
+    ) -> Run | Lease:
+        with self._writing() as connection:
+            return leases.begin_run(
+                connection,
+                environment,
+                holder,
+                run_id=self._new_id(),
+                now=self._clock(),
+                is_dead=is_dead,
+                orchestrator_run_id=orchestrator_run_id,
+            )
+
+    def renew_lease(self, run_id: str) -> bool:
+        with self._writing() as connection:
+            return leases.renew_lease(connection, run_id, now=self._clock())
+
+    def close_dead_runs(self, run_id: str) -> list[str]:
+        with self._writing() as connection:
+            return leases.close_dead_runs(connection, run_id)
 
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
         with self._writing() as connection:

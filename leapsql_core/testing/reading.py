@@ -13,6 +13,7 @@ from leapsql_core.models import (
     ColumnSource,
     Failure,
     KeptTestResult,
+    Lease,
     ModelRun,
     Run,
     Snapshot,
@@ -46,6 +47,9 @@ class InMemoryReading(StateReader):
         recorded_last_first = reversed(self._tables.runs.values())
         latest_first = sorted(recorded_last_first, key=lambda run: run.started_at, reverse=True)
         return [run for run in latest_first if environment in (None, run.environment)][:limit]
+
+    def get_lease(self, environment: str) -> Lease | None:
+        return self._tables.leases.get(environment)
 
     def get_model_by_id(self, model_id: str) -> StoredModel:
         model = self._tables.models.get(model_id)

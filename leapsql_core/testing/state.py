@@ -11,7 +11,9 @@ from uuid import uuid4
 
 from leapsql_core.models import (
     ColumnSource,
+    Holder,
     KeptTestResult,
+    Lease,
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
@@ -78,11 +80,47 @@ class InMemoryStateStore(InMemoryReading, StateStore):
         tables.runs[run_id] = run
         return run
 
+    def begin_run(
+        self,
+        environment: str,
+        holder: Holder,
+        *,
+        is_dead: Callable[[Lease, datetime], bool],
+        orchestrator_run_id: str | None = None,
+    ) -> Run | Lease:
+        tables, now = self._tables, self._now()
+        lease = tables.leases.get(environment)
+        if lease is not None and not is_dead(lease, now):
+            return lease
+        run = self.create_run(environment, orchestrator_run_id=orchestrator_run_id)
+        tables.leases[environment] = Lease(environment, run.id, holder, taken_at=now, heartbeat_at=now)
+        return run
+
+    def renew_lease(self, run_id: str) -> bool:
+        leases = self._tables.leases
+        for environment, lease in list(leases.items()):
+            if lease.run_id == run_id:
+                leases[environment] = replace(lease, heartbeat_at=self._now())
+                return True
+        return False
+
+    def close_dead_runs(self, run_id: str) -> list[str]:
+        tables, run = self._tables, self.get_run(run_id)
+        lease = tables.leases.get(run.environment)
+        if lease is None or lease.run_id != run_id:
+            raise refusals.no_lease(run)
+        going_on = [one for one in tables.runs.values() if one.environment == run.environment and one.id != run_id]
+        dead = sorted((one for one in going_on if one.status == "running"), key=lambda one: one.started_at)
+        for one in dead:
+            tables.close_dead_run(one)
+        return [one.id for one in dead]
+
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
         run = self.get_run(run_id)
         refusals.check_run_end(run, status)
         run = replace(run, status=status, completed_at=self._now(), error=printable(error))
         self._tables.runs[run_id] = run
+        self._tables.give_back_lease(run)
         return run
 
     def delete_run(self, run_id: str) -> None:

@@ -12,6 +12,7 @@ from leapsql_core.models import (
     CodeVersion,
     ColumnSource,
     KeptTestResult,
+    Lease,
     ModelRun,
     Run,
     StoredEnvironment,
@@ -19,6 +20,7 @@ from leapsql_core.models import (
     Trace,
 )
 from leapsql_core.protocols import Build
+from leapsql_core.state import refusals
 from leapsql_core.state.notation import in_utc, write_config
 
 
@@ -27,14 +29,15 @@ class Tables:
     """Records by id, in the order they were recorded.
 
     ``sequence`` numbers model runs, by id, and goes on where model runs were deleted. ``current`` names, by environment
-    and model id, the model run whose trace is the current one. Keys of the rest: model paths for ``model_ids`` and
-    ``lineage``, model run ids for ``traces``, ``data_versions`` and ``test_results``, hashes for
-    ``texts`` and ``code_versions``.
+    and model id, the model run whose trace is the current one. Keys of the rest: environments for ``leases``, model
+    paths for ``model_ids`` and ``lineage``, model run ids for ``traces``, ``data_versions`` and ``test_results``,
+    hashes for ``texts`` and ``code_versions``.
     """
 
     history: str = field(default_factory=lambda: uuid4().hex)
     environments: dict[str, StoredEnvironment] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
     models: dict[str, StoredModel] = field(default_factory=dict)
     model_ids: dict[str, str] = field(default_factory=dict)
     model_runs: dict[str, ModelRun] = field(default_factory=dict)
@@ -83,9 +86,28 @@ class Tables:
             by_test.setdefault(result.test, replace(result, tested_at=in_utc(result.tested_at)))
         self.test_results[model_run_id] = tuple(sorted(by_test.values(), key=lambda kept: (kept.label, kept.test)))
 
+    def give_back_lease(self, run: Run) -> None:
+        """Let the next run begin in the environment of one that has ended."""
+        lease = self.leases.get(run.environment)
+        if lease is not None and lease.run_id == run.id:
+            del self.leases[run.environment]
+
+    def close_dead_run(self, run: Run) -> None:
+        """End a run that its process has left, with the last that is known of it."""
+        rows = [row for row in self.model_runs.values() if row.run_id == run.id]
+        times = [run.started_at, *(time for row in rows for time in (row.started_at, row.completed_at) if time)]
+        ended, (reason, detail) = max(times), refusals.NEVER_BEGUN
+        for row in rows:
+            if row.status == "running":
+                row = replace(row, status="failed", completed_at=ended, error=refusals.DIED_BUILDING)
+            elif row.status == "pending":
+                row = replace(row, status="skipped", completed_at=ended, reason=reason, detail=detail)
+            self.model_runs[row.id] = row
+        self.runs[run.id] = replace(run, status="failed", completed_at=ended, error=refusals.DIED)
+
     def forget_run(self, run_id: str) -> None:
         """Delete a run with its model runs, and those of their traces that are not current."""
-        del self.runs[run_id]
+        self.give_back_lease(self.runs.pop(run_id))
         gone = [model_run.id for model_run in self.model_runs.values() if model_run.run_id == run_id]
         for model_run_id in gone:
             del self.model_runs[model_run_id]

@@ -138,6 +138,7 @@ def contents(store: StateReader, *, hashes: tuple[str, ...] = ("query 1",)) -> d
     environments = store.list_environments()
     return {
         "runs": runs,
+        "leases": {environment.name: store.get_lease(environment.name) for environment in environments},
         "latest runs": {name.name: store.get_latest_run(name.name) for name in environments},
         "model runs": {run.id: store.get_model_runs_for_run(run.id) for run in runs},
         "models": models,

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from state_samples import Clock, Ids, build, contents, facts, registration
 
 from leapsql_core.errors import StateError
-from leapsql_core.models import ColumnSource, TraceInput
+from leapsql_core.models import ColumnSource, Holder, Run, TraceInput
 from leapsql_core.protocols import NewModelRun
 from leapsql_core.state import SqliteStateStore
 from leapsql_core.state.notation import read_time, write_time
@@ -94,6 +94,23 @@ class BothStores(RuleBasedStateMachine):
     def create_run(self, environment: str, orchestrator_run_id: str | None) -> None:
         run = self.tell(lambda store: store.create_run(environment, orchestrator_run_id=orchestrator_run_id))
         self.runs.append(run.id)
+
+    @rule(environment=ENVIRONMENTS, pid=st.integers(1, 3), is_dead=st.booleans())
+    def begin_run(self, environment: str, pid: int, is_dead: bool) -> None:
+        holder = Holder("host", pid, None)
+        run = self.tell(lambda store: store.begin_run(environment, holder, is_dead=lambda lease, now: is_dead))
+        if isinstance(run, Run):
+            self.runs.append(run.id)
+
+    @rule(data=st.data())
+    def renew_lease(self, data: st.DataObject) -> None:
+        run_id = data.draw(some(self.runs))
+        self.tell(lambda store: store.renew_lease(run_id))
+
+    @rule(data=st.data())
+    def close_dead_runs(self, data: st.DataObject) -> None:
+        run_id = data.draw(some(self.runs))
+        self.tell(lambda store: store.close_dead_runs(run_id))
 
     @rule(data=st.data(), status=st.sampled_from(["completed", "failed", "cancelled", "running"]), error=WORDS)
     def complete_run(self, data: st.DataObject, status: str, error: str | None) -> None:

@@ -1,0 +1,105 @@
+"""Leases, by which one run at a time goes on in an environment: SQL within a transaction of its caller."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+
+from leapsql_core.models import Holder, Lease, Run
+from leapsql_core.state.notation import read_time, write_time
+from leapsql_core.state.refusals import DIED, DIED_BUILDING, NEVER_BEGUN, no_lease
+from leapsql_core.state.runs import create_run, get_run
+
+_TAKE = """
+    INSERT INTO leases (environment, run_id, host, pid, process_began, taken_at, heartbeat_at)
+    VALUES (:environment, :run_id, :host, :pid, :process_began, :now, :now)
+    ON CONFLICT (environment) DO UPDATE SET run_id = excluded.run_id, host = excluded.host, pid = excluded.pid,
+      process_began = excluded.process_began, taken_at = excluded.taken_at, heartbeat_at = excluded.heartbeat_at
+"""
+
+# Times are texts of fixed width, so the greatest text is the latest time.
+_DEAD = """
+    SELECT runs.id, max(runs.started_at, coalesce(max(model_runs.started_at), ''),
+      coalesce(max(model_runs.completed_at), '')) AS last_known
+    FROM runs LEFT JOIN model_runs ON model_runs.run_id = runs.id
+    WHERE runs.environment = :environment AND runs.status = 'running' AND runs.id <> :run_id
+    GROUP BY runs.id ORDER BY runs.started_at, runs.rowid
+"""
+
+
+def get_lease(connection: sqlite3.Connection, environment: str) -> Lease | None:
+    """Return the lease of `environment`, ``None`` if nobody has it."""
+    row = connection.execute("SELECT * FROM leases WHERE environment = ?", (environment,)).fetchone()
+    if row is None:
+        return None
+    return Lease(
+        environment=row["environment"],
+        run_id=row["run_id"],
+        holder=Holder(row["host"], row["pid"], row["process_began"]),
+        taken_at=read_time(row["taken_at"]),
+        heartbeat_at=read_time(row["heartbeat_at"]),
+    )
+
+
+def begin_run(
+    connection: sqlite3.Connection,
+    environment: str,
+    holder: Holder,
+    *,
+    run_id: str,
+    now: datetime,
+    is_dead: Callable[[Lease, datetime], bool],
+    orchestrator_run_id: str | None,
+) -> Run | Lease:
+    """Begin a run that has the lease of `environment`, unless another has it and lives: then return that lease."""
+    lease = get_lease(connection, environment)
+    if lease is not None and not is_dead(lease, now):
+        return lease
+    run = create_run(connection, environment, run_id=run_id, now=now, orchestrator_run_id=orchestrator_run_id)
+    connection.execute(
+        _TAKE,
+        {
+            "environment": environment,
+            "run_id": run_id,
+            "host": holder.host,
+            "pid": holder.pid,
+            "process_began": holder.began,
+            "now": write_time(now),
+        },
+    )
+    return run
+
+
+def renew_lease(connection: sqlite3.Connection, run_id: str, *, now: datetime) -> bool:
+    """Note that a run goes on; say whether it has a lease still."""
+    cursor = connection.execute("UPDATE leases SET heartbeat_at = ? WHERE run_id = ?", (write_time(now), run_id))
+    return cursor.rowcount == 1
+
+
+def close_dead_runs(connection: sqlite3.Connection, run_id: str) -> list[str]:
+    """End all other runs of the environment that run; `StateError` if `run_id` has not its lease."""
+    run = get_run(connection, run_id)
+    lease = get_lease(connection, run.environment)
+    if lease is None or lease.run_id != run_id:
+        raise no_lease(run)
+    dead = connection.execute(_DEAD, {"environment": run.environment, "run_id": run_id}).fetchall()
+    for one in dead:
+        _close(connection, one["id"], ended=one["last_known"])
+    return [one["id"] for one in dead]
+
+
+def _close(connection: sqlite3.Connection, run_id: str, *, ended: str) -> None:
+    reason, detail = NEVER_BEGUN
+    connection.execute(
+        "UPDATE model_runs SET status = 'failed', completed_at = ?, error = ? WHERE run_id = ? AND status = 'running'",
+        (ended, DIED_BUILDING, run_id),
+    )
+    connection.execute(
+        "UPDATE model_runs SET status = 'skipped', completed_at = ?, reason = ?, detail = ?"
+        " WHERE run_id = ? AND status = 'pending'",
+        (ended, reason, detail, run_id),
+    )
+    connection.execute(
+        "UPDATE runs SET status = 'failed', completed_at = ?, error = ? WHERE id = ?", (ended, DIED, run_id)
+    )
