@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from leapsql_core.execution import (
     Event,
     FileVersion,
     RunOptions,
+    Turn,
     Workshop,
+    begun_run,
     lost_builds,
     observe,
     see,
-    stream_run,
+    stream_begun_run,
     with_builds,
     with_texts,
     with_versions,
@@ -27,7 +30,7 @@ from leapsql_core.hashing import fingerprint
 from leapsql_core.models import Model, Project, Snapshot, Target
 from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, seeds_rewritten, texts_needed
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
-from leapsql_core.protocols import Build, StateReader, Warehouse
+from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
 from leapsql_core.seeds import seed_path, seed_rows, seed_stands
 from leapsql_core.selection import needs_state, select
 from leapsql_core.state import SqliteStateStore, open_state_reader
@@ -250,45 +253,53 @@ def stream_session_run(
 ) -> Generator[Event, None, None]:
     """Run, yielding events; state and warehouse are opened, and closed when the events end or nobody listens.
 
-    A warehouse that another process holds is waited for, `wait_seconds` at most; `on_wait` is told for whom.
-    `connection_config` is passed to the engine when the database is opened.
+    Another run of the environment is waited for, and a warehouse that another process holds: `wait_seconds` at most
+    for both; `on_wait` is told for whom. `connection_config` is passed to the engine when the database is opened.
 
     Raises:
-        StateError: the state cannot be opened.
+        StateError: the state cannot be opened, or another run goes on; nothing is recorded.
         WarehouseError: the warehouse cannot be opened; the run is recorded as failed.
     """
     if options.parallel < 1:
         raise UsageError("at least one model must be built at a time", mend="Give --threads 1 or more.")
-    project, compiler = session.project, session.loaded.compiler
+    project, began = session.project, time.monotonic()
     state = SqliteStateStore(session.state_path)
     state.open()
     with closing(state), _masked(session):
         state.init_schema()
-        try:
+        begun_now = begun_run(
+            state,
+            project.environment,
+            Turn(wait_seconds, on_wait),
+            mask=project.secrets.mask,
+            orchestrator_run_id=options.orchestrator_run_id,
+        )
+        with begun_now as begun:
+            left = max(0.0, wait_seconds - (time.monotonic() - began))
             warehouse = open_warehouse(
-                project.target, root=session.root, wait_seconds=wait_seconds, on_wait=on_wait, config=connection_config
+                project.target, root=session.root, wait_seconds=left, on_wait=on_wait, config=connection_config
             )
-        except WarehouseError as exc:
-            run = state.create_run(project.environment, orchestrator_run_id=options.orchestrator_run_id)
-            state.complete_run(run.id, "failed", error=project.secrets.mask(str(exc)))
-            raise
-        session.loaded.cache.save()
-        with closing(warehouse), _proving(session) as prove:
-            workshop = Workshop(
-                project=project,
-                warehouse=warehouse,
-                state=state,
-                prove=prove,
-                render=compiler.render_for_run,
-                line_in_file=compiler.line_in_file,
-                seed_file=lambda seed: str(seed_path(session.loaded, seed)),
-                seed_stands=lambda seed: seed_stands(session.loaded, seed),
-                seed_rows=lambda seed: seed_rows(session.loaded, seed),
-                file_version=_file_version(session, warehouse),
-                settings=_settings(session),
-            )
-            yield from stream_run(workshop, options)
             session.loaded.cache.save()
+            with closing(warehouse), _proving(session) as prove:
+                yield from stream_begun_run(_workshop(session, state, warehouse, prove), options, begun)
+                session.loaded.cache.save()
+
+
+def _workshop(session: Session, state: StateStore, warehouse: Warehouse, prove: Prove) -> Workshop:
+    compiler = session.loaded.compiler
+    return Workshop(
+        project=session.project,
+        warehouse=warehouse,
+        state=state,
+        prove=prove,
+        render=compiler.render_for_run,
+        line_in_file=compiler.line_in_file,
+        seed_file=lambda seed: str(seed_path(session.loaded, seed)),
+        seed_stands=lambda seed: seed_stands(session.loaded, seed),
+        seed_rows=lambda seed: seed_rows(session.loaded, seed),
+        file_version=_file_version(session, warehouse),
+        settings=_settings(session),
+    )
 
 
 def model_path(session: Session, model: Model) -> Path:

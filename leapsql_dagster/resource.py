@@ -46,7 +46,8 @@ class LeapSQLResource(DuckDBResource):
     vars: dict[str, Any] = Field(default_factory=dict, description="Variables that win over those of leapsql.yaml.")
     max_parallel: int = Field(default=4, description="How many models to build at the same time.")
     wait_seconds: float = Field(
-        default=120.0, description="How long to wait for a database that another process holds, in seconds."
+        default=120.0,
+        description="How long to wait for another run, or a database that another process holds, in seconds.",
     )
     database: str | None = Field(  # type: ignore[assignment]
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."

@@ -26,6 +26,7 @@ from leapsql_core.execution import (
     RunFinished,
     RunOptions,
     RunStarted,
+    Turn,
     Workshop,
     lost_builds,
     observe,
@@ -36,7 +37,7 @@ from leapsql_core.execution import (
     with_versions,
 )
 from leapsql_core.hashing import fingerprint_bytes
-from leapsql_core.models import Lineage, ModelRun, Project, QueryScan, Relation, Seed, Snapshot, Target
+from leapsql_core.models import Holder, Lineage, ModelRun, Project, QueryScan, Relation, Seed, Snapshot, Target
 from leapsql_core.planning import InputColumns, Plan, Texts, plan, seeds_rewritten, texts_needed
 from leapsql_core.protocols import Build, StateStore
 from leapsql_core.rendering import MacroFile
@@ -193,7 +194,8 @@ class Outcome:
 class Lab:
     """A project, a database in memory and a state; edits change the files, runs build.
 
-    `sql` changes what lies outside of the project, and is done again in databases made from scratch.
+    `sql` changes what lies outside of the project, and is done again in databases made from scratch. `lives` numbers
+    the process that runs go on in: those of earlier numbers are gone.
     """
 
     root: Path
@@ -205,6 +207,7 @@ class Lab:
     parallel: int = 2
     clock: Callable[[], datetime] = field(default_factory=Clock)
     database: str = ":memory:"
+    lives: int = 1
 
     def __post_init__(self) -> None:
         self.files = dict(self.files)
@@ -306,7 +309,17 @@ class Lab:
 
     def stream(self, *, workshop: Workshop | None = None, **options: Any) -> Generator[Event, None, None]:
         """Begin a run whose events are taken one by one."""
-        return stream_run(workshop or self.workshop(), RunOptions(**{"parallel": self.parallel, **options}))
+        return stream_run(workshop or self.workshop(), RunOptions(**{"parallel": self.parallel, **options}), self.turn)
+
+    @property
+    def turn(self) -> Turn:
+        """How a run comes to its turn: in the process of now, and without waiting."""
+        life = self.lives
+        return Turn(holder=lambda: Holder("laboratory", life, None), sees=lambda holder: holder.pid == life)
+
+    def die(self) -> None:
+        """Let the process of now be gone."""
+        self.lives += 1
 
     def run(self, *selection: str, **options: Any) -> Outcome:
         """Run to the end; of paths, only those."""

@@ -66,7 +66,7 @@ def waiting(function: Any) -> Any:
         default=60,
         show_default=True,
         metavar="SECONDS",
-        help="How long to wait for a database that another process holds.",
+        help="How long to wait for another run, or a database that another process holds.",
     )(function)
 
 

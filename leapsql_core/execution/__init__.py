@@ -6,7 +6,8 @@ from leapsql_core.execution.inspecting import stream_edited
 from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, with_versions
 from leapsql_core.execution.origins import Origin, origins
 from leapsql_core.execution.records import facts_of
-from leapsql_core.execution.running import stream_run
+from leapsql_core.execution.running import stream_begun_run, stream_run
+from leapsql_core.execution.turns import Turn, begun_run
 from leapsql_core.execution.workshop import RunOptions, Workshop
 
 __all__ = [
@@ -20,12 +21,15 @@ __all__ = [
     "RunOptions",
     "RunStarted",
     "Sight",
+    "Turn",
     "Workshop",
+    "begun_run",
     "facts_of",
     "lost_builds",
     "observe",
     "origins",
     "see",
+    "stream_begun_run",
     "stream_edited",
     "stream_run",
     "with_builds",

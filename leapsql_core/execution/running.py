@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 
-from leapsql_core.errors import LeapSQLError
 from leapsql_core.execution.adopting import lost_builds
 from leapsql_core.execution.building import Built, build
 from leapsql_core.execution.course import Course, begin, fail, finish, settled, skip
@@ -19,8 +18,9 @@ from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import observe, see, with_versions
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.scheduling import Schedule
+from leapsql_core.execution.turns import Begun, Turn, begun_run, noting_trouble
 from leapsql_core.execution.workshop import RunOptions, Workshop
-from leapsql_core.models import Decision, KeptTestResult, Model, Project, Run, RunStatus
+from leapsql_core.models import Decision, KeptTestResult, Model, Project, RunStatus
 from leapsql_core.planning import (
     Plan,
     Texts,
@@ -44,61 +44,44 @@ class Work:
     future: Future[Built]
 
 
-def stream_run(shop: Workshop, options: RunOptions) -> Generator[Event, None, None]:
-    """Run, yielding events; whoever stops listening, or throws something in, cancels the run.
+def stream_run(shop: Workshop, options: RunOptions, turn: Turn | None = None) -> Generator[Event, None, None]:
+    """Run when it is the run's turn, yielding events; whoever stops listening, or throws something in, cancels the run.
+
+    Raises:
+        StateError: another run goes on in the environment; see `begun_run`.
+        LeapSQLError: see `stream_begun_run`.
+    """
+    begun_now = begun_run(
+        shop.state,
+        shop.project.environment,
+        turn or Turn(),
+        mask=shop.project.secrets.mask,
+        orchestrator_run_id=options.orchestrator_run_id,
+    )
+    with begun_now as begun:
+        yield from stream_begun_run(shop, options, begun)
+
+
+def stream_begun_run(shop: Workshop, options: RunOptions, begun: Begun) -> Generator[Event, None, None]:
+    """Look, decide and build in a run that has begun, yielding events.
 
     A model that fails fails alone: what depends on it is skipped, the rest goes on, and the run ends ``failed``.
 
     Raises:
         LeapSQLError: nothing could be decided or recorded. The run is then recorded as failed.
     """
-    with ExitStack() as ending:
-        with held():
-            run = shop.state.create_run(shop.project.environment, orchestrator_run_id=options.orchestrator_run_id)
-            ended = ending.enter_context(_ending_run(shop, run))
-        course = _prepare(shop, options, run.id)
-        events = ending.enter_context(closing(_stream_models(course, run, parallel=options.parallel)))
+    run = begun.run
+    course = _prepare(shop, options, run.id)
+    with closing(_stream_models(course, begun, parallel=options.parallel)) as events:
         for event in events:
-            ended.listens = False
+            begun.listens = False
             yield event
-            ended.listens = True
-        with held():
-            status, said = _outcome(course)
-            shop.state.complete_run(run.id, status, error=said)
-            ended.done = True
+            begun.listens = True
+    with held():
+        status, said = _outcome(course)
+        shop.state.complete_run(run.id, status, error=said)
+        begun.done = True
     yield RunFinished(run.id, run.environment, status, said)
-
-
-@dataclass(slots=True)
-class _Ended:
-    """Whether a run was ended, and whether somebody listens to it just now."""
-
-    done: bool = False
-    listens: bool = True
-
-
-@contextmanager
-def _ending_run(shop: Workshop, run: Run) -> Iterator[_Ended]:
-    """End a run that something breaks off: as cancelled if nobody listens any more, else as failed."""
-    ended = _Ended()
-    try:
-        yield ended
-    except BaseException as exc:
-        if not ended.done:
-            cancelled = not ended.listens or not isinstance(exc, Exception)
-            error = "the run was cancelled" if cancelled else shop.project.secrets.mask(str(exc))
-            with held(), _noting_trouble(exc):
-                shop.state.complete_run(run.id, "cancelled" if cancelled else "failed", error=error)
-        raise
-
-
-@contextmanager
-def _noting_trouble(exc: BaseException) -> Iterator[None]:
-    """Let `exc` go on whatever else goes wrong on its way, and tell of that in its notes."""
-    try:
-        yield
-    except LeapSQLError as trouble:
-        exc.add_note(f"Then, at the end of the run: {trouble}")
 
 
 def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
@@ -114,6 +97,8 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
     lost = lost_builds(project, shop.warehouse, snapshot, sight)
     if lost:
         state.adopt_builds(project.environment, lost)
+    # Afterwards, for what a dead run was building may have been committed: then it is a success.
+    if state.close_dead_runs(run_id) or lost:
         snapshot = state.read_snapshot(project.environment)
     look = observe(
         project,
@@ -191,15 +176,16 @@ def _new_model_run(project: Project, ids: Mapping[str, str], decision: Decision)
     )
 
 
-def _stream_models(course: Course, run: Run, *, parallel: int) -> Generator[Event, None, None]:
+def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[Event, None, None]:
     """Yield what was decided, then what happens to each model; parents first, at most `parallel` at once."""
     schedule = Schedule({path: (*course.reads_from[path], *course.tests_read[path]) for path in course.plan.decisions})
     ended: queue.SimpleQueue[str] = queue.SimpleQueue()
     running: dict[str, Work] = {}
     with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="leapsql") as pool:
         try:
-            yield RunStarted(run.id, run.environment, course.plan, course.adopted)
+            yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted)
             while schedule or running:
+                begun.check()
                 while schedule and len(running) < parallel:
                     with held():
                         event = _take_up(course, schedule, running, pool, ended)
@@ -216,7 +202,7 @@ def _stream_models(course: Course, run: Run, *, parallel: int) -> Generator[Even
                 _cancel(course, running)
             raise
         except BaseException as exc:
-            with held(), _noting_trouble(exc):
+            with held(), noting_trouble(exc):
                 _cancel(course, running)
             raise
 

@@ -81,6 +81,7 @@ def killed_run(lab: Lab, path: str) -> None:
     lab.state.dies_at = path
     with pytest.raises(Killed):
         lab.run()
+    lab.die()
     lab.state.dies_at, lab.state.is_dead = None, False
 
 
