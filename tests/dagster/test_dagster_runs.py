@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster_shop import Shop, materialized, messages, metadata_of
 
+from leapsql_core.execution.processes import this_process
+from leapsql_core.state import SqliteStateStore
 from leapsql_dagster import LeapSQLResource
 
 ALL = ["main/raw_orders", "marts/customers", "marts/order_count", "marts/totals", "staging/orders"]
@@ -317,3 +321,46 @@ def test_the_log_says_why_a_model_was_not_built_though_its_parent_was(shop: Shop
         "marts.totals: unchanged (its code and what it reads are as they were;"
         " marts.customers was built, and gave the same in what it reads)"
     ) in messages(result, shop.instance)
+
+
+# ------------------------------------------------------------------------------------------------------ one at a time
+
+
+def test_a_run_waits_for_another_run_of_the_environment_and_fails_when_that_takes_too_long(shop: Shop) -> None:
+    """The log tells for whom, the failure names it, the state has no row of it; another environment is free."""
+    shop.run()
+    with closing(SqliteStateStore(shop.root / ".leapsql" / "state.db")) as store:
+        store.open()
+        holder = this_process()
+        other = store.begin_run("dev", holder, is_dead=lambda lease, now: False)
+        before = shop.state("SELECT count(*) FROM runs")
+        definitions = shop.definitions(resource=LeapSQLResource(mode="changed", wait_seconds=0.2))
+        result = shop.run(definitions)
+        assert not result.success
+        said = messages(result, shop.instance)
+        assert f"waiting for run {other.id} of {holder}, which holds the environment dev" in said
+        assert f"the environment 'dev' is in use by run {other.id} of {holder}" in said
+        assert shop.state("SELECT count(*) FROM runs") == before
+        assert shop.run(tags={"leapsql/environment": "prod"}).success
+        store.complete_run(other.id, "cancelled")
+    assert shop.run(definitions).success
+
+
+def test_the_run_after_one_that_was_killed_closes_it(shop: Shop) -> None:
+    """And materializes what is left."""
+    shop.run()
+    with closing(SqliteStateStore(shop.root / ".leapsql" / "state.db")) as store:
+        store.open()
+        gone = replace(this_process(), pid=_gone())
+        dead = store.begin_run("dev", gone, is_dead=lambda lease, now: False)
+    shop.edit("models/marts/totals.sql", "sum(total)", "max(total)")
+    result = shop.run()
+    assert materialized(result) == ["marts/totals"]
+    assert shop.state("SELECT id FROM runs WHERE status = 'failed'") == [(dead.id,)]
+
+
+def _gone() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,6 +50,10 @@ def until_begun(events: Generator[Event, None, None], path: str) -> None:
 def run_by(lab: Lab, turn: Turn) -> list[Event]:
     """Run to the end, with a turn of one's own."""
     return list(stream_run(lab.workshop(), RunOptions(parallel=1), turn))
+
+
+def hearts() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "leapsql-heartbeat"]
 
 
 def no_clock() -> datetime:
@@ -212,6 +217,23 @@ def test_a_run_that_dies_again_and_again_is_closed_each_time(make_lab: Make) -> 
     assert [run.status for run in lab.state.list_runs()] == ["completed", "failed", "failed", "failed"]
 
 
+def test_what_a_restored_state_says_is_pending_may_have_been_built(make_lab: Make) -> None:
+    """A copy made in the middle of a run knows nothing of its builds: they are successes for the reason they had."""
+    state = InMemoryStateStore()
+    lab = make_lab(FILES, state=state)
+    events = lab.stream(parallel=1)
+    started = next(events)
+    assert isinstance(started, RunStarted)
+    copy = deepcopy(state._kept)
+    assert list(events)
+    state._kept = copy
+    lab.die()
+    assert lab.run().built == set()
+    rows = lab.model_runs(started.run_id)
+    assert {path: (row.status, row.reason) for path, row in rows.items()} == dict.fromkeys("abc", ("success", "new"))
+    assert state.get_run(started.run_id).status == "failed"
+
+
 def test_a_run_that_never_had_a_lease_is_closed_by_the_next(make_lab: Make) -> None:
     """As an older LeapSQL left them."""
     lab = make_lab(FILES)
@@ -222,16 +244,23 @@ def test_a_run_that_never_had_a_lease_is_closed_by_the_next(make_lab: Make) -> N
     assert lab.state.get_run(elsewhere.id).status == "running"
 
 
-def test_a_run_that_was_taken_for_dead_stops(make_lab: Make) -> None:
-    """Its process wakes up and finds another run in its place: it builds no more, and what it said last stays."""
+@pytest.mark.parametrize(
+    ("beat_seconds", "says"), [(0.001, "was taken for dead, and closed"), (3600, "cannot go from skipped to running")]
+)
+def test_a_run_that_was_taken_for_dead_stops(make_lab: Make, beat_seconds: float, says: str) -> None:
+    """Its process wakes up and finds another run in its place: it builds no more, whether its heart told it or not."""
     lab = make_lab(FILES)
-    asleep = lab.stream(parallel=1)
+    turn = replace(lab.turn, beat_seconds=beat_seconds)
+    asleep = stream_run(lab.workshop(), RunOptions(parallel=1), turn)
     while not isinstance(next(asleep), ModelFinished):
         pass
     lab.die()
     assert lab.run().built == {"b", "c"}
     before = lab.contents()
-    with pytest.raises(StateError):
+    if beat_seconds < 1:
+        for thread in hearts():
+            thread.join()
+    with pytest.raises(StateError, match=says):
         list(asleep)
     [latest, closed] = lab.state.list_runs()
     assert (latest.status, closed.status) == ("completed", "failed")
@@ -286,10 +315,6 @@ def watched() -> Watched:
     store.open()
     store.init_schema()
     return store
-
-
-def hearts() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "leapsql-heartbeat"]
 
 
 def go_on_without_heart(store: Watched, end: Callable[[str], object]) -> None:

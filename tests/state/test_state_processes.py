@@ -11,6 +11,7 @@ from typing import Any
 
 from state_samples import build, facts
 
+from leapsql_core.models import Holder, Run
 from leapsql_core.protocols import NewModelRun
 from leapsql_core.state import SqliteStateStore, open_state_reader
 
@@ -59,6 +60,29 @@ def test_eight_processes_make_the_same_missing_file_at_the_same_instant(tmp_path
     for attempt in range(15):
         with closing(open_state_reader(tmp_path / str(attempt) / "state.db")) as reader:
             assert sorted(run.environment for run in reader.list_runs()) == [f"env {n}" for n in range(PROCESSES)]
+
+
+def take_leases(ready: Barrier, number: int, path: Path) -> None:
+    holder = Holder("host", number, None)
+    with closing(SqliteStateStore(path)) as store:
+        store.open()
+        for round_ in range(ROUNDS):
+            ready.wait()
+            found = store.begin_run(f"env {round_}", holder, is_dead=lambda lease, now: False)
+            lease = store.get_lease(f"env {round_}")
+            assert lease is not None
+            assert lease.run_id == (found.id if isinstance(found, Run) else found.run_id)
+            assert (lease.holder == holder) == isinstance(found, Run)
+
+
+def test_of_eight_processes_that_begin_at_the_same_instant_one_has_the_lease(path: Path) -> None:
+    """The others are told which, and record nothing."""
+    with closing(SqliteStateStore(path)) as store:
+        store.open()
+        store.init_schema()
+    assert run_together(take_leases, path) == [0] * PROCESSES
+    with closing(open_state_reader(path)) as reader:
+        assert sorted(run.environment for run in reader.list_runs()) == sorted(f"env {n}" for n in range(ROUNDS))
 
 
 def record_facts(ready: Barrier, number: int, path: Path) -> None:
