@@ -18,12 +18,14 @@ _TAKE = """
       process_began = excluded.process_began, taken_at = excluded.taken_at, heartbeat_at = excluded.heartbeat_at
 """
 
-# Times are texts of fixed width, so the greatest text is the latest time.
-_DEAD = """
+# All that runs where `run_id` has the lease, itself among it. Of times as texts the greatest is the latest.
+_RUNNING = """
     SELECT runs.id, max(runs.started_at, coalesce(max(model_runs.started_at), ''),
       coalesce(max(model_runs.completed_at), '')) AS last_known
-    FROM runs LEFT JOIN model_runs ON model_runs.run_id = runs.id
-    WHERE runs.environment = :environment AND runs.status = 'running' AND runs.id <> :run_id
+    FROM leases
+    JOIN runs ON runs.environment = leases.environment AND runs.status = 'running'
+    LEFT JOIN model_runs ON model_runs.run_id = runs.id
+    WHERE leases.run_id = :run_id
     GROUP BY runs.id ORDER BY runs.started_at, runs.rowid
 """
 
@@ -79,14 +81,13 @@ def renew_lease(connection: sqlite3.Connection, run_id: str, *, now: datetime) -
 
 def close_dead_runs(connection: sqlite3.Connection, run_id: str) -> list[str]:
     """End all other runs of the environment that run; `StateError` if `run_id` has not its lease."""
-    run = get_run(connection, run_id)
-    lease = get_lease(connection, run.environment)
-    if lease is None or lease.run_id != run_id:
-        raise no_lease(run)
-    dead = connection.execute(_DEAD, {"environment": run.environment, "run_id": run_id}).fetchall()
-    for one in dead:
-        _close(connection, one["id"], ended=one["last_known"])
-    return [one["id"] for one in dead]
+    running = connection.execute(_RUNNING, {"run_id": run_id}).fetchall()
+    if not running:
+        raise no_lease(get_run(connection, run_id))
+    dead = [row for row in running if row["id"] != run_id]
+    for row in dead:
+        _close(connection, row["id"], ended=row["last_known"])
+    return [row["id"] for row in dead]
 
 
 def _close(connection: sqlite3.Connection, run_id: str, *, ended: str) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from leapsql_core.models import ModelRun, ModelRunStatus, Run, RunStatus
 from leapsql_core.protocols import NewModelRun
 from leapsql_core.state.environments import ensure_environment
-from leapsql_core.state.notation import printable, read_optional_time, read_time, write_time
+from leapsql_core.state.notation import in_utc, printable, read_optional_time, read_time, write_time
 from leapsql_core.state.refusals import (
     check_limit,
     check_run_deletable,
@@ -137,7 +137,7 @@ def create_run(
         "INSERT INTO runs (id, environment, status, started_at, orchestrator_run_id) VALUES (?, ?, 'running', ?, ?)",
         (run_id, environment, write_time(now), orchestrator_run_id),
     )
-    return get_run(connection, run_id)
+    return Run(run_id, environment, "running", started_at=in_utc(now), orchestrator_run_id=orchestrator_run_id)
 
 
 def complete_run(
