@@ -40,7 +40,7 @@ SELECT
     ['new', 'paid', 'packed', 'sent', 'returned'][1 + range % 5] AS status
 FROM range({rows})
 """
-#: What is built: the rows as they are, and with some work on them, as most models do.
+#: What is built: the rows as they are, the least that a build can do, and with some work on them, as most models do.
 QUERIES: Final[Mapping[str, str]] = {
     "taken over as they are": f"SELECT * FROM {_SOURCE.sql}",
     "computed and joined": f"""
@@ -53,6 +53,19 @@ QUERIES: Final[Mapping[str, str]] = {
             upper(o.status) AS status
         FROM {_SOURCE.sql} AS o
         JOIN (SELECT customer, count(*) AS orders FROM {_SOURCE.sql} GROUP BY customer) AS c USING (customer)
+    """,
+    "the latest of each": f"""
+        SELECT * FROM {_SOURCE.sql} QUALIFY row_number() OVER (PARTITION BY id ORDER BY day DESC, price) = 1
+    """,
+    "texts taken apart": f"""
+        SELECT
+            split_part(line, ';', 1)::BIGINT AS id,
+            split_part(line, ';', 2)::INTEGER AS customer,
+            split_part(line, ';', 3)::DATE AS day,
+            split_part(line, ';', 4)::DECIMAL(12, 2) AS amount,
+            split_part(line, ';', 5)::DOUBLE AS price,
+            split_part(line, ';', 6) AS status
+        FROM (SELECT concat_ws(';', id, customer, day, amount, price, status) AS line FROM {_SOURCE.sql})
     """,
 }
 
