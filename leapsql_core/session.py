@@ -158,7 +158,7 @@ def plan_session(
     with closing(open_state_reader(session.state_path)) as state:
         seen = Seen(state.read_snapshot(session.project.environment), Observations(settings=_settings(session)))
         if look:
-            with _masked(session):
+            with masked(session):
                 seen = _look(session, seen.snapshot, selection, history=state.read_history())
         texts = with_texts(read_texts(state, session, seen.snapshot), seen.lost)
     with _proving(session) as prove:
@@ -233,7 +233,7 @@ def _settings(session: Session) -> dict[str, str]:
 
 
 @contextmanager
-def _masked(session: Session) -> Iterator[None]:
+def masked(session: Session) -> Iterator[None]:
     """Take secrets out of what goes wrong; an address of a database may hold some."""
     try:
         yield
@@ -265,7 +265,7 @@ def stream_session_run(
     project, began = session.project, time.monotonic()
     state = SqliteStateStore(session.state_path)
     state.open()
-    with closing(state), _masked(session):
+    with closing(state), masked(session):
         state.init_schema()
         begun_now = begun_run(
             state,

@@ -13,7 +13,7 @@ from leapsql_core.execution import facts_of, lost_builds, see, stream_edited, wi
 from leapsql_core.models import Relation, Snapshot
 from leapsql_core.planning import Finding, Observations, stream_disagreements
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
-from leapsql_core.session import Session
+from leapsql_core.session import Session, masked
 from leapsql_core.state import (
     Pruned,
     Retention,
@@ -62,6 +62,13 @@ def check_state(
         StateError: the state cannot be read or written.
         WarehouseError: the warehouse cannot be looked at.
     """
+    with masked(session):
+        return _check(session, checkup, wait_seconds=wait_seconds, on_wait=on_wait)
+
+
+def _check(
+    session: Session, checkup: Checkup, *, wait_seconds: float, on_wait: Callable[[str], None] | None
+) -> tuple[Finding, ...]:
     damage = find_damage(session.state_path) if session.state_path.exists() else []
     if damage:
         # What a damaged file says of the warehouse is worth nothing.
@@ -195,7 +202,7 @@ def restore_state(session: Session, file: Path, *, force: bool, clock: Clock) ->
     try:
         findings = check_state(session, Checkup())
     except WarehouseError as exc:
-        return Restored(kept, (), 0, session.project.secrets.mask(exc.cause))
+        return Restored(kept, (), 0, exc.cause)
     unrecorded = tuple(found.path for found in findings if found.kind == "unrecorded" and found.path is not None)
     return Restored(kept, unrecorded, len(findings) - len(unrecorded), "")
 

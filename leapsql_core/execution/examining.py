@@ -18,13 +18,12 @@ _LONGEST_VALUE = 40
 class Examination:
     """A test to run, unless its result stands.
 
-    ``to`` is the relation that it refers to, ``key`` the fingerprint of what it asks. ``basis`` is what its result
-    rests on beside the rows of its model, ``None`` if nobody can tell; ``kept`` is what was found last.
+    ``to`` is the relation that it refers to. ``basis`` is what its result rests on beside the rows of its model,
+    ``None`` if nobody can tell; ``kept`` is what was found last.
     """
 
     test: DataTest
     to: Relation | None
-    key: str
     basis: str | None
     kept: KeptTestResult | None
 

@@ -99,9 +99,8 @@ def _examinations(course: Course, node: Node) -> tuple[Examination, ...]:
     kept, book = course.kept_tests.get(node.path, {}), course.ledger.book
     found: list[Examination] = []
     for test, to in zip(node.config.tests, node.tested, strict=True):
-        key = data_test_hash(test, to)
         basis = data_test_basis(node, test, to, book=book, observations=course.look.observations)
-        found.append(Examination(test, to, key, basis, kept.get(key)))
+        found.append(Examination(test, to, basis, kept.get(data_test_hash(test, to))))
     return tuple(found)
 
 

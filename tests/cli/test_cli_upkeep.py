@@ -167,3 +167,15 @@ def test_a_table_is_adopted_and_what_reads_it_is_built(built: Shop) -> None:
     run = {one["path"]: one["reason"] for one in built.json("run")["models"] if one["status"] == "success"}
     assert run == {"marts.totals": "input_changed"}
     assert ask(built, "from marts.totals") == [(1,)]
+
+
+def test_secrets_are_masked_in_what_a_check_cannot_open(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address of a database may hold one, and DuckDB says it again."""
+    monkeypatch.setenv("TOKEN", "swordfish")
+    target = "target: {type: duckdb, database: '${TOKEN}'}\nsecrets: [TOKEN]"
+    shop.edit("leapsql.yaml", "target: {type: duckdb}", target)
+    (shop.root / "swordfish").mkdir()
+    answer = shop.leapsql("state", "check")
+    assert answer.status == 2
+    assert "<secret TOKEN" in answer.err
+    assert "swordfish" not in answer.err + answer.out
