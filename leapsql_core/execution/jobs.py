@@ -117,7 +117,7 @@ def _has_moved(course: Course, node: Node, entry: TraceInput) -> bool:
     if is_file(entry):
         return course.shop.file_version(entry.relation) != entry.data_version
     source = course.shop.project.sources.get(entry.name)
-    if source is None or node.materialized == "view" or source.config.version == "never":
+    if source is None or entry.data_version is None or node.materialized == "view" or source.config.version == "never":
         return False
     seen = course.ledger.relations.get(source.relation.key)
     is_at_home = seen is not None and seen.kind == "table"
