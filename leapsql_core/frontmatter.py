@@ -20,12 +20,24 @@ from leapsql_core.documents import (
     validate_document,
 )
 from leapsql_core.errors import Problem, ProjectError
-from leapsql_core.models import DataTest, IncrementalConfig, ModelConfig, Severity, TestKind
+from leapsql_core.models import DataTest, IncrementalConfig, ModelConfig, Partitioning, Severity, TestKind
 from leapsql_core.names import did_you_mean
+from leapsql_core.partitions import read_moment
 
 _OPENING = re.compile(r"\s*/\*---(?![-*])")
 _CLOSING = "---*/"
 _LATE = re.compile(r"^[ \t]*/\*---[ \t]*$", re.MULTILINE)
+
+
+class PartitionsDocument(Document):
+    """``incremental.partitions:``: windows of time, or keys."""
+
+    every: Literal["hourly", "daily", "weekly", "monthly"] | None = None
+    start: Word | None = None
+    end: Word | None = None
+    end_offset: int = Field(default=0, ge=0)
+    keys: Words = Field(default_factory=list)
+    column: Word | None = None
 
 
 class IncrementalDocument(Document):
@@ -35,6 +47,7 @@ class IncrementalDocument(Document):
     time_column: Word | None = None
     on_schema_change: Literal["fail", "append", "sync", "ignore"] = "fail"
     on_query_change: Literal["rebuild", "forward_only"] = "rebuild"
+    partitions: PartitionsDocument = Field(default_factory=PartitionsDocument)
 
 
 class FrontmatterDocument(Document):
@@ -196,6 +209,7 @@ def read_frontmatter(text: str, *, file: str, first_line: int = 1) -> tuple[Mode
     except ProjectError as exc:
         raise ProjectError([*problems, *exc.problems]) from exc
     problems.extend(_stream_batch_problems(written, document))
+    problems.extend(_stream_partition_problems(written, document))
     if problems:
         raise ProjectError(problems)
     return _make_config(document, tests), lines
@@ -217,11 +231,88 @@ def _make_config(document: FrontmatterDocument, tests: list[DataTest]) -> ModelC
         tests=tuple(tests),
         columns=document.columns,
         incremental=IncrementalConfig(
-            incremental.strategy, incremental.time_column, incremental.on_schema_change, incremental.on_query_change
+            incremental.strategy,
+            incremental.time_column,
+            incremental.on_schema_change,
+            incremental.on_query_change,
+            _partitioning(incremental.partitions),
         ),
         volatile=document.volatile,
         enabled=document.enabled,
     )
+
+
+def _partitioning(document: PartitionsDocument) -> Partitioning | None:
+    if document == PartitionsDocument():
+        return None
+    return Partitioning(
+        every=document.every,
+        start=document.start,
+        end=document.end,
+        end_offset=document.end_offset,
+        keys=tuple(document.keys),
+        column=document.column,
+    )
+
+
+def _stream_partition_problems(written: YamlText, document: FrontmatterDocument) -> Iterator[Problem]:
+    """Yield what is wrong with the partitions of a model, or missing for them."""
+    said, at = document.incremental.partitions, ("incremental", "partitions")
+    if said == PartitionsDocument():
+        return
+    if document.materialized != "incremental":
+        yield written.problem(at, "partitions are of incremental models", "Set `materialized: incremental`.")
+    if (said.every is None) == (not said.keys):
+        cause = "partitions are windows of time or keys, one of the two"
+        mend = "Write `{every: daily, start: 2024-01-01}` or `{keys: [de, fr], column: country}`."
+        yield written.problem(at, cause, mend)
+    elif said.every is None:
+        yield from _stream_key_problems(written, document, said, at)
+    else:
+        yield from _stream_window_problems(written, document, said, at)
+
+
+def _stream_window_problems(
+    written: YamlText, document: FrontmatterDocument, said: PartitionsDocument, at: KeyPath
+) -> Iterator[Problem]:
+    incremental = document.incremental
+    if incremental.time_column is None:
+        mend = "Add `time_column: name` under `incremental`."
+        yield written.problem(at, "partitions by time need the column's name", mend)
+    if incremental.strategy not in (None, "time_column"):
+        mend = "Take `strategy` out."
+        yield written.problem(("incremental", "strategy"), "a partition replaces its window: it has no strategy", mend)
+    if said.column is not None:
+        cause = "`column` is for partitions by keys: those by time have `time_column`"
+        yield written.problem((*at, "column"), cause, "Take it out.")
+    if said.start is None:
+        yield written.problem(at, "partitions by time need a start", "Add `start: 2024-01-01`.")
+    moments = {}
+    for name, text in (("start", said.start), ("end", said.end)):
+        try:
+            if text is not None and said.every is not None:
+                moments[name] = read_moment(text, said.every)
+        except ValueError:
+            form = "2024-01-01 or 2024-01-01-13:00" if said.every == "hourly" else "2024-01-01"
+            yield written.problem((*at, name), f"`{text}` is no {name} of partitions", f"Write it as {form}.")
+    if len(moments) == 2 and moments["end"] <= moments["start"]:
+        yield written.problem((*at, "end"), "the partitions end before they begin", "Set a later `end`.")
+
+
+def _stream_key_problems(
+    written: YamlText, document: FrontmatterDocument, said: PartitionsDocument, at: KeyPath
+) -> Iterator[Problem]:
+    if said.column is None:
+        yield written.problem(at, "partitions by keys need the column that holds them", "Add `column: name`.")
+    for name, value in (("start", said.start), ("end", said.end), ("end_offset", said.end_offset or None)):
+        if value is not None:
+            yield written.problem((*at, name), f"`{name}` is for partitions by time", "Take it out.")
+    if document.incremental.strategy is not None or document.incremental.time_column is not None:
+        cause = "a partition replaces the rows of its key: it has no strategy and no time column"
+        yield written.problem(("incremental",), cause, "Take `strategy` and `time_column` out.")
+    twice = sorted({key for key in said.keys if said.keys.count(key) > 1})
+    if twice:
+        yield written.problem((*at, "keys"), f"`{twice[0]}` stands there twice", "Keep one of them.")
 
 
 def _stream_batch_problems(written: YamlText, document: FrontmatterDocument) -> Iterator[Problem]:
@@ -235,7 +326,8 @@ def _stream_batch_problems(written: YamlText, document: FrontmatterDocument) -> 
     if strategy == "time_column" and time_column is None:
         cause = "the strategy `time_column` needs the column's name"
         yield written.problem(("incremental", "strategy"), cause, "Add `time_column: name` under `incremental`.")
-    if strategy != "time_column" and time_column is not None:
+    is_whole = document.incremental.partitions == PartitionsDocument()
+    if strategy != "time_column" and time_column is not None and is_whole:
         cause = "`time_column` is for the strategy of that name"
         yield written.problem(("incremental", "time_column"), cause, "Add `strategy: time_column` beside it.")
 

@@ -8,7 +8,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from leapsql_core.models import ColumnSet, DataTest, ModelConfig
+from leapsql_core.models import ColumnSet, DataTest, ModelConfig, Partitioning
 
 _USUAL = ModelConfig()
 _write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
@@ -77,7 +77,7 @@ def _said(record: Any, default: Any) -> dict[str, Any]:
         if value is usual or (value == usual and type(value) is type(usual)):
             continue
         if dataclasses.is_dataclass(value):
-            said[name] = _said(value, usual)
+            said[name] = _said(value, Partitioning() if isinstance(value, Partitioning) else usual)
         else:
             said[name] = list(value) if isinstance(value, tuple) else value
     return said

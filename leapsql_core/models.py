@@ -17,6 +17,7 @@ TestKind = Literal["unique", "not_null", "accepted_values", "relationships", "ex
 RunStatus = Literal["running", "completed", "failed", "cancelled"]
 ModelRunStatus = Literal["pending", "running", "success", "failed", "skipped"]
 InputKind = Literal["model", "seed", "source"]
+Every = Literal["hourly", "daily", "weekly", "monthly"]
 Action = Literal["build", "check", "skip"]
 BuildMode = Literal["full", "incremental", "adopt"]
 
@@ -31,6 +32,8 @@ Reason = Literal[
     "volatile",
     "missing",
     "drifted",
+    "partition_missing",
+    "partition_gone",
     "requested",
     "full_refresh",
     "adopted",
@@ -104,6 +107,31 @@ class DataTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Partitioning:
+    """How the rows of a model are parted: by windows of time from ``start`` on, or by the ``keys`` in a ``column``.
+
+    ``start`` and ``end`` are days, of hours also hours, as the keys of partitions are written. ``end_offset`` is how
+    many partitions there are beyond the last one that has ended.
+    """
+
+    every: Every | None = None
+    start: str | None = None
+    end: str | None = None
+    end_offset: int = 0
+    keys: tuple[str, ...] = ()
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One part of a model's rows: those in the window from ``start`` up to ``end``, or those of a key."""
+
+    key: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IncrementalConfig:
     """How a batch is applied to an incremental model, and what a changed query or schema does."""
 
@@ -111,6 +139,7 @@ class IncrementalConfig:
     time_column: str | None = None
     on_schema_change: Literal["fail", "append", "sync", "ignore"] = "fail"
     on_query_change: Literal["rebuild", "forward_only"] = "rebuild"
+    partitions: Partitioning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +329,8 @@ class Model:
     queries then hold placeholders and are rendered again when the model runs. ``macros`` are the macro files it used;
     ``files`` the names and patterns of files that its queries read, ``functions`` all that they call, in lower case.
     ``tested`` are, by test, the relations that tests refer to, ``test_inputs`` what those are and the columns read.
+    ``windowed`` names the inputs of which a partition reads no row but those in its window, each with the column that
+    its query tells them by.
     """
 
     path: str
@@ -320,6 +351,7 @@ class Model:
     files: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     test_inputs: tuple[Input, ...] = ()
+    windowed: tuple[tuple[str, str], ...] = ()
 
     @property
     def materialized(self) -> Materialized:
@@ -522,6 +554,23 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionTrace:
+    """What is known of a partition that stands: which model run built it, from which code and inputs.
+
+    ``inputs`` are as the whole model reads them. ``windows`` are, by the names of inputs, the versions of their rows in
+    the partition's window, where it reads no others. ``data_version`` is that of the partition's own rows.
+    """
+
+    key: str
+    model_run_id: str
+    code_version: str
+    data_version: str | None
+    inputs: tuple[TraceInput, ...]
+    windows: tuple[tuple[str, str], ...]
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeptTestResult:
     """What a test found in the relation of a trace.
 
@@ -553,13 +602,14 @@ class Snapshot:
 
     ``traces`` holds the current trace of each model by path. ``data_versions`` holds, by the model run that made the
     relation and the key of a column set (``column_set_key``), the version of those columns. ``failures`` holds models
-    whose latest attempts failed.
+    whose latest attempts failed. ``partitions`` holds, by path, those that the relations of the traces have.
     """
 
     environment: str
     traces: Mapping[str, Trace] = field(default_factory=dict)
     data_versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    partitions: Mapping[str, tuple[PartitionTrace, ...]] = field(default_factory=dict)
 
 
 # -------------------------------------------------------------------------------------------------- what planning says
@@ -597,7 +647,8 @@ class Decision:
     """What becomes of one model and why; ``mode`` says how a build would go.
 
     ``recurring`` marks a reason that a build does not take away: an answer that moves by itself, or a doubt that
-    stays. A run builds for it; nothing should be launched for it again and again.
+    stays. A run builds for it; nothing should be launched for it again and again. ``partitions`` are the keys of those
+    to build, in order, of a model that has some.
     """
 
     path: str
@@ -606,3 +657,4 @@ class Decision:
     detail: str
     mode: BuildMode = "full"
     recurring: bool = False
+    partitions: tuple[str, ...] = ()

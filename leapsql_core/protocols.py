@@ -26,6 +26,8 @@ from leapsql_core.models import (
     ModelRun,
     ModelRunStatus,
     ObservedRelation,
+    Partition,
+    PartitionTrace,
     Relation,
     Run,
     RunStatus,
@@ -52,7 +54,8 @@ class Build:
     """One successful build, as the state keeps it: all of it is written, or nothing.
 
     ``texts`` maps the hashes that the trace names to resolved texts; ``data_versions`` maps column set keys to the
-    version that the new relation has on them; ``tests`` are the results of its tests. Milliseconds, rows.
+    version that the new relation has on them; ``tests`` are the results of its tests. ``partitions`` are all that the
+    relation then has, whichever build they are of. Milliseconds, rows.
     """
 
     trace: Trace
@@ -63,6 +66,7 @@ class Build:
     rows_affected: int | None = None
     execution_ms: int | None = None
     render_ms: int | None = None
+    partitions: tuple[PartitionTrace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +291,30 @@ class DataVersions:
     versions: tuple[str | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A query, and the partitions that its rows belong to; rows of others are passed over or, if `strict`, refused."""
+
+    query: str
+    partitions: tuple[Partition, ...]
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Partitions to replace in a table, told apart by ``column``.
+
+    ``slices`` yield their new rows; those of ``gone`` are taken away. ``anew`` makes the table itself anew. ``shape``
+    is a query that yields its columns, whatever its rows.
+    """
+
+    slices: tuple[Slice, ...]
+    gone: tuple[Partition, ...]
+    column: str
+    anew: bool
+    shape: str
+
+
 class WarehouseTransaction(Protocol):
     """One transaction: all of it is committed, or nothing. Every method raises `WarehouseError` when refused."""
 
@@ -301,6 +329,25 @@ class WarehouseTransaction(Protocol):
 
     def apply_batch(self, relation: Relation, query: str, *, unique_key: Sequence[str], how: IncrementalConfig) -> int:
         """Apply the rows of `query` to a table; the number of rows in the batch."""
+
+    def replace_partitions(
+        self,
+        relation: Relation,
+        what: Replacement,
+        *,
+        existing: str | None,
+        unique_key: Sequence[str],
+        how: IncrementalConfig,
+    ) -> int:
+        """Replace partitions of a table by the rows of queries; the number of rows."""
+
+    def window_versions(
+        self, relation: Relation, column: str, partitions: Sequence[Partition], columns: ColumnSet
+    ) -> Mapping[str, str]:
+        """Take the versions of the rows in the windows of partitions, by key, in one scan.
+
+        Those that cannot be told exactly are left out, and so are all if the column does not tell windows apart.
+        """
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return the columns of a relation, in order."""

@@ -22,13 +22,24 @@ from leapsql_core.execution import (
     observe,
     see,
     stream_begun_run,
+    utc_now,
     with_builds,
     with_texts,
     with_versions,
 )
 from leapsql_core.hashing import fingerprint
 from leapsql_core.models import Model, Project, Snapshot, Target
-from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, seeds_rewritten, texts_needed
+from leapsql_core.planning import (
+    Observations,
+    PartitionRange,
+    Plan,
+    Prove,
+    Texts,
+    chosen_paths,
+    plan,
+    seeds_rewritten,
+    texts_needed,
+)
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
 from leapsql_core.seeds import seed_path, seed_rows, seed_stands
@@ -149,6 +160,7 @@ def plan_session(
     force: bool = False,
     full_refresh: bool = False,
     look: bool = True,
+    partitions: PartitionRange | None = None,
 ) -> Planned:
     """Decide what would be built; nothing is written. Without `look` the warehouse is left alone.
 
@@ -156,7 +168,8 @@ def plan_session(
         StateError: the state cannot be read.
     """
     with closing(open_state_reader(session.state_path)) as state:
-        seen = Seen(state.read_snapshot(session.project.environment), Observations(settings=_settings(session)))
+        nothing = Observations(settings=_settings(session), now=utc_now())
+        seen = Seen(state.read_snapshot(session.project.environment), nothing)
         if look:
             with masked(session):
                 seen = _look(session, seen.snapshot, selection, history=state.read_history())
@@ -171,6 +184,7 @@ def plan_session(
             selection=selection,
             force=force,
             full_refresh=full_refresh,
+            partitions=partitions,
         )
     lost = tuple(build.trace.model_path for build in seen.lost)
     return Planned(session.project, decided, seen.snapshot, seen.observations, texts, lost)
@@ -188,16 +202,16 @@ def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | Non
 
     Builds that it knows of and the state of this `history` does not are taken for what they are.
     """
-    project, settings = session.project, _settings(session)
+    project, settings, now = session.project, _settings(session), utc_now()
     if not warehouse_exists(project.target, root=session.root):
-        return Seen(snapshot, Observations(relations={}, settings=settings))
+        return Seen(snapshot, Observations(relations={}, settings=settings, now=now))
     try:
         warehouse = open_warehouse(project.target, root=session.root, read_only=True)
     except WarehouseError as exc:
         if not exc.in_use:
             raise
         unread = project.secrets.mask(f"the warehouse was not looked at: {exc.cause}")
-        return Seen(snapshot, Observations(unread=unread, settings=settings))
+        return Seen(snapshot, Observations(unread=unread, settings=settings, now=now))
     with closing(warehouse):
         sight = see(warehouse, history=history)
         lost = lost_builds(project, warehouse, snapshot, sight)
@@ -210,6 +224,7 @@ def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | Non
             selection=chosen_paths(project, selection),
             settings=settings,
             file_version=_file_version(session, warehouse),
+            now=now,
         )
         return Seen(with_versions(snapshot, look.data_versions), look.observations, lost)
 

@@ -335,6 +335,7 @@ class Lab:
             selection=list(selection or project.nodes),
             settings=settings_that_count(project.target.settings),
             file_version=self.file_version,
+            now=self.clock(),
         )
         return project, with_versions(snapshot, look.data_versions), look
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from leapsql_core.planning import PartitionRange
+
 FORMS = ("auto", "text", "markdown", "json")
 
 Function = Callable[..., Any]
@@ -88,6 +90,26 @@ def forcing(function: Function) -> Function:
         "--full-refresh", is_flag=True, help="Make the selected incremental models anew, from all rows."
     )(function)
     return click.option("--force", is_flag=True, help="Build all that is selected, changed or not.")(function)
+
+
+def partitions(function: Function) -> Function:
+    """Add which partitions a run is of."""
+    return click.option(
+        "--partitions",
+        "--partition",
+        metavar="START..END",
+        callback=_as_range,
+        help="Of models with partitions, build these alone: one key, or the first and the last.",
+    )(function)
+
+
+def _as_range(_: click.Context, __: click.Parameter, value: str | None) -> PartitionRange | None:
+    if value is None:
+        return None
+    first, dots, last = value.partition("..")
+    if not first or (dots and not last):
+        raise click.BadParameter(f"{value!r} is no key and no START..END.")
+    return first, last or first
 
 
 def verbose(function: Function) -> Function:

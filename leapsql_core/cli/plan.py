@@ -8,12 +8,13 @@ import click
 
 from leapsql_core.cli.notices import say_notices, stream_notices
 from leapsql_core.cli.opening import open_project
-from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.options import Settings, command, forcing, partitions, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import Block, Cell, Column, Line, Style, Table, line, paragraph, row
 from leapsql_core.cli.results import FEW
 from leapsql_core.cli.wording import added_detail, reason_words
 from leapsql_core.models import Decision
+from leapsql_core.planning import PartitionRange
 from leapsql_core.session import choose, plan_session
 
 ACTION_STYLES: dict[str, Style] = {"build": "good", "check": "warn", "skip": "quiet"}
@@ -22,6 +23,7 @@ ACTION_STYLES: dict[str, Style] = {"build": "good", "check": "warn", "skip": "qu
 @command("plan")
 @selection
 @forcing
+@partitions
 @click.option("--no-look", is_flag=True, help="Leave the warehouse alone; what rests on it is then to be checked.")
 @verbose
 def plan(
@@ -31,6 +33,7 @@ def plan(
     exclude: tuple[str, ...],
     force: bool,
     full_refresh: bool,
+    partitions: PartitionRange | None,
     no_look: bool,
     verbose: bool,
 ) -> int:
@@ -40,7 +43,14 @@ def plan(
     """
     session = open_project(settings)
     chosen = choose(session, select, exclude=exclude, look=not no_look)
-    planned = plan_session(session, selection=chosen, force=force, full_refresh=full_refresh, look=not no_look)
+    planned = plan_session(
+        session,
+        selection=chosen,
+        force=force,
+        full_refresh=full_refresh,
+        look=not no_look,
+        partitions=partitions,
+    )
     nodes, mask = session.project.nodes, session.project.secrets.mask
     decisions = list(planned.plan.decisions.values())
     facts = {

@@ -12,7 +12,7 @@ import click
 
 from leapsql_core.cli.notices import say_notices, stream_notices
 from leapsql_core.cli.opening import open_project
-from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.options import Settings, command, forcing, partitions, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import paragraph
 from leapsql_core.cli.progress import Watch, watching
@@ -27,7 +27,7 @@ from leapsql_core.cli.results import (
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
 from leapsql_core.models import Model
-from leapsql_core.planning import Plan
+from leapsql_core.planning import PartitionRange, Plan
 from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
 
@@ -73,6 +73,7 @@ def waiting(function: Any) -> Any:
 @command("run")
 @selection
 @forcing
+@partitions
 @building
 @verbose
 def run(
@@ -82,6 +83,7 @@ def run(
     exclude: tuple[str, ...],
     force: bool,
     full_refresh: bool,
+    partitions: PartitionRange | None,
     threads: int,
     wait: float,
     verbose: bool,
@@ -91,7 +93,7 @@ def run(
     SELECT names what may be built, all of the project if it is left out: name, path, folder.*, tag:x, owner:x,
     materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
     """
-    options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
+    options = RunOptions(force=force, full_refresh=full_refresh, partitions=partitions, parallel=threads)
     return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
 
 

@@ -21,6 +21,7 @@ from leapsql_core.errors import Problem, ProjectError, QueryError, in_file_order
 from leapsql_core.graph import Parents
 from leapsql_core.models import Model, Node, Project, Query
 from leapsql_core.names import did_you_mean
+from leapsql_core.partitions import OTHER_PLACEHOLDERS, fill
 from leapsql_core.rendering import Rendered, Renderer, RunValues, Scope, This, holds_jinja
 
 
@@ -99,7 +100,7 @@ class Compiler:
                 continue
             try:
                 draft.query = self._query(draft, incremental=False)
-                if draft.config.materialized == "incremental":
+                if draft.config.materialized == "incremental" and draft.config.incremental.partitions is None:
                     draft.batch = self._query(draft, incremental=True)
             except ProjectError as exc:
                 self._problems.extend(exc.problems)
@@ -121,15 +122,28 @@ class Compiler:
         if not holds_jinja(template):
             return Rendered(template)
 
-        def render() -> Rendered:
+        partitioning = draft.config.incremental.partitions
+
+        def render_with(values: RunValues | None) -> Rendered:
             return self._renderer.render(
                 template,
                 file=draft.file,
                 line=draft.text.line,
                 this=This(draft.path, relation, draft.config),
                 incremental=incremental,
-                run_values=run_values,
+                partitioning=partitioning,
+                run_values=values,
             )
+
+        def render() -> Rendered:
+            rendered = render_with(run_values)
+            if partitioning is not None:
+                other = replace(run_values or RunValues(), partition=OTHER_PLACEHOLDERS)
+                if render_with(other).text != fill(rendered.text, partitioning, OTHER_PLACEHOLDERS):
+                    mend = "Write it as '{{ partition.start }}', and let SQL compare it and compute with it."
+                    cause = "the template does more with `partition` than to print it"
+                    raise ProjectError([draft.problem(draft.text.line, cause, mend)])
+            return rendered
 
         if run_values is not None:
             return render()

@@ -14,7 +14,7 @@ from leapsql_core.frontmatter import ModelText, read_model_text
 from leapsql_core.models import InputKind, Lineage, ModelConfig, QueryScan, Relation, Seed
 from leapsql_core.names import path_of_file
 from leapsql_core.rendering import MacroFile, Rendered, Renderer, holds_jinja
-from leapsql_core.sql import KnownInput
+from leapsql_core.sql import KnownInput, windows
 
 MARKER_SCHEMA = "_leapsql"
 
@@ -44,6 +44,10 @@ class Analyst(Protocol):
     @abstractmethod
     def lineage(self, sql: str, inputs: Mapping[tuple[str, ...], KnownInput]) -> Lineage:
         """Say how columns flow through a query whose inputs are known."""
+
+    def windows(self, sql: str, window: Mapping[str, str], *, whole_days: bool) -> dict[tuple[str, ...], str]:
+        """Say of which tables a query reads the rows of a window alone, and by which column."""
+        return windows(sql, window, whole_days=whole_days)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from leapsql_core.hashing import config_facts, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import ColumnSet, Input, InputKind, Lineage, Model, ModelConfig, Node, Query, Read, Seed
 from leapsql_core.names import did_you_mean
+from leapsql_core.partitions import PLACEHOLDERS, partition_column
 from leapsql_core.sql import KnownInput, resolve
 
 
@@ -48,9 +49,40 @@ def make_model(
         run_values=tuple(sorted({name for each in draft.queries for name in each.rendered.run_values})),
         macros=tuple(sorted({file for each in draft.queries for file in each.rendered.macros})),
         tested=tuple(None if entry is None else entry[1] for entry in draft.tested),
-        files=tuple(sorted({name for each in draft.queries for name in each.scan.files})),
+        files=tuple(sorted({_any_partition(draft, name) for each in draft.queries for name in each.scan.files})),
         functions=tuple(sorted({name for each in draft.queries for name in each.scan.functions})),
         test_inputs=tuple(_stream_test_inputs(draft, nodes)),
+        windowed=() if lineage.ordered is not None else _windowed(draft, query, index, analyst),
+    )
+
+
+def _any_partition(draft: Draft, file: str) -> str:
+    """Return the name of a file that a query reads, of whatever partition."""
+    partitioning = draft.config.incremental.partitions
+    for placeholder in () if partitioning is None else PLACEHOLDERS.facts(partitioning).values():
+        file = file.replace(placeholder, "*")
+    return file
+
+
+def _windowed(draft: Draft, query: DraftQuery, index: NameIndex, analyst: Analyst) -> tuple[tuple[str, str], ...]:
+    """Return the inputs of which a partition reads the rows of its window alone, and by which column; sorted."""
+    partitioning = draft.config.incremental.partitions
+    if partitioning is None:
+        return ()
+    window, text = PLACEHOLDERS.facts(partitioning), query.rendered.text
+    found = analyst.windows(text, window, whole_days=partitioning.every != "hourly")
+    held: dict[str, set[str | None]] = {}
+    for reference in query.scan.references:
+        meant = index.look_up(reference.parts, reader=draft.path)
+        name = meant[0].path if meant else index.source_name(reference.parts)
+        held.setdefault(name, set()).add(found.get(reference.key))
+    said = (index.look_up(tuple(name.split(".")), reader=draft.path) for name in draft.config.depends_on)
+    depended_on = {*draft.config.depends_on, *(meant[0].path for meant in said if meant)}
+    return tuple(
+        (name, column)
+        for name, columns in sorted(held.items())
+        for column in columns
+        if len(columns) == 1 and column is not None and name not in depended_on
     )
 
 
@@ -118,7 +150,7 @@ def stream_column_problems(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[
         known = columns_of(nodes[missing.table]) if missing.table in nodes else None
         yield from _missing(draft, line, cause, missing.table, known, (missing.column,))
     own, lines = columns_of(model), draft.text.lines
-    for field, columns in (("unique_key", draft.config.unique_key), ("incremental.time_column", _time_column(draft))):
+    for field, columns in (("unique_key", draft.config.unique_key), *_batch_columns(draft)):
         if draft.config.materialized == "incremental":
             yield from _missing(draft, lines.get(field), field, draft.path, own, columns)
     for test, entry in zip(draft.config.tests, draft.tested, strict=True):
@@ -135,9 +167,12 @@ def stream_column_warnings(draft: Draft, node: Node) -> Iterator[Problem]:
         yield from _missing(draft, line, "columns", draft.path, columns_of(node), (column,))
 
 
-def _time_column(draft: Draft) -> tuple[str, ...]:
-    column = draft.config.incremental.time_column
-    return () if column is None else (column,)
+def _batch_columns(draft: Draft) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the columns by which a batch or a partition replaces rows, with the field that names them."""
+    how = draft.config.incremental
+    if how.time_column is not None:
+        return [("incremental.time_column", (how.time_column,))]
+    return [("incremental.partitions", (partition_column(how),))] if how.partitions is not None else []
 
 
 def _line_naming(draft: Draft, column: str) -> int | None:

@@ -8,7 +8,7 @@ from leapsql_core.execution.origins import Origin, origins
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.running import stream_begun_run, stream_run
 from leapsql_core.execution.turns import Turn, begun_run
-from leapsql_core.execution.workshop import RunOptions, Workshop
+from leapsql_core.execution.workshop import RunOptions, Workshop, utc_now
 
 __all__ = [
     "Event",
@@ -32,6 +32,7 @@ __all__ = [
     "stream_begun_run",
     "stream_edited",
     "stream_run",
+    "utc_now",
     "with_builds",
     "with_texts",
     "with_versions",

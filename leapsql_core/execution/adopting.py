@@ -40,11 +40,13 @@ def with_builds(snapshot: Snapshot, builds: Sequence[Build]) -> Snapshot:
     """Return a snapshot in which the traces of `builds` are the current ones."""
     traces = {build.trace.model_path: build.trace for build in builds}
     versions = {build.trace.model_run_id: build.data_versions for build in builds}
+    partitions = {build.trace.model_path: build.partitions for build in builds}
     return replace(
         snapshot,
         traces=dict(sorted({**snapshot.traces, **traces}.items())),
         data_versions={**snapshot.data_versions, **versions},
         failures={path: failure for path, failure in snapshot.failures.items() if path not in traces},
+        partitions={path: kept for path, kept in {**snapshot.partitions, **partitions}.items() if kept},
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
 from leapsql_core.compilation import columns_of
 from leapsql_core.errors import LeapSQLError
 from leapsql_core.execution.examining import Examination, TestsFailed, examine
 from leapsql_core.execution.marking import write_record
+from leapsql_core.execution.parts import Parts
 from leapsql_core.hashing import fingerprint
 from leapsql_core.models import (
     BuildMode,
@@ -36,7 +37,8 @@ class Job:
     ``existing`` is what stands under the relation's name now. ``render`` gives the query to run, or a seed's file,
     late, for it may hold values of the run. ``stands`` tells whether that file is the one that the project was read
     with. ``rows_version`` is the version of the rows where no build takes one. ``record`` gives what is to be kept of
-    the build; it is asked within the transaction, in the thread that builds.
+    the build; it is asked within the transaction, in the thread that builds. ``parts`` are what a build of partitions
+    takes beside the query, which then holds placeholders.
     """
 
     node: Node
@@ -50,6 +52,7 @@ class Job:
     column_sets: tuple[ColumnSet, ...]
     marker: Marker
     record: Callable[[Built], Build]
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Built:
     """What a build made. ``versions`` follow the job's column sets, ``bases`` and ``tests`` its tests; milliseconds.
 
     A basis is what a result rests on, the rows among it, ``None`` if nobody can tell. ``in_order`` is the version of
-    all that a seed holds, in the order of its rows.
+    all that a seed holds, in the order of its rows. ``partitions`` are the versions of those that were built, by key;
+    ``windows`` those of what they read in their windows, by input and key.
     """
 
     rows_affected: int | None
@@ -71,6 +75,8 @@ class Built:
     render_ms: int
     in_order: str | None = None
     record: Build | None = None
+    partitions: Mapping[str, str] = field(default_factory=dict)
+    windows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def build(job: Job, warehouse: Warehouse, *, cancelled: Flag) -> Built:
@@ -112,6 +118,8 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             taken = transaction.data_versions(relation, (*sets, *in_order))
             _go_on(cancelled)
         bases = _bases(job, taken)
+        own, windows = ({}, {}) if job.parts is None else job.parts.versions(transaction)
+        _go_on(cancelled)
         built = Built(
             rows_affected=rows,
             row_count=taken.rows if taken.versions else None,
@@ -119,10 +127,12 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             versions=taken.versions[: len(sets)],
             tests=examine(transaction, job.node, job.examinations, bases, go_on=lambda: _go_on(cancelled)),
             bases=bases,
-            sql=text if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
+            sql=_shown(job, text) if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
             execution_ms=0,
             render_ms=round((rendered - began) * 1000),
             in_order=next(iter(taken.versions[len(sets) :]), None),
+            partitions=own,
+            windows=windows,
         )
         if job.builds:
             record = replace(job.record(built), execution_ms=_milliseconds(rendered))
@@ -150,9 +160,19 @@ def _make(transaction: WarehouseTransaction, job: Job, text: str) -> int | None:
     if node.materialized == "view":
         transaction.replace_view(relation, text, existing=job.existing)
         return None
+    if job.parts is not None:
+        what = job.parts.replacement(text, anew=job.mode == "full")
+        how, unique_key = node.config.incremental, node.config.unique_key
+        return transaction.replace_partitions(relation, what, existing=job.existing, unique_key=unique_key, how=how)
     if job.mode == "incremental":
         return transaction.apply_batch(relation, text, unique_key=node.config.unique_key, how=node.config.incremental)
     return transaction.replace_table(relation, text, existing=job.existing)
+
+
+def _shown(job: Job, text: str) -> str:
+    """Return the query as it ran; of partitions that of the first."""
+    slices = () if job.parts is None else job.parts.replacement(text, anew=False).slices
+    return slices[0].query if slices else text
 
 
 def _check_columns(transaction: WarehouseTransaction, node: Node) -> None:

@@ -16,10 +16,11 @@ from leapsql_core.execution.examining import TestsFailed
 from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import Ledger
 from leapsql_core.execution.observing import Look
+from leapsql_core.execution.windows import look_into_windows
 from leapsql_core.execution.workshop import RunOptions, Workshop
 from leapsql_core.hashing import column_set_key
 from leapsql_core.models import ColumnSet, DataTestResult, Decision, KeptTestResult, Model, Node, Trace, TraceInput
-from leapsql_core.planning import Plan, settle
+from leapsql_core.planning import Observations, Plan, Stock, settle, take_stock
 
 End = Literal["success", "skipped", "failed", "blocked"]
 
@@ -31,7 +32,8 @@ class Course:
     ``reads_from`` names the selected nodes that each one reads, ``tests_read`` those that only its tests read; views
     that were not selected are looked through. ``history`` is the id of the state, ``kept_tests`` holds what tests found
     in the current relations, by path and what they ask. ``adopted`` are models whose builds the state had lost.
-    ``ends`` says how models ended, ``causes`` which failed model a blocked one waits for.
+    ``ends`` says how models ended, ``causes`` which failed model a blocked one waits for. ``seen_at_turn`` is what is
+    known when the turn of a model comes whose partitions read inputs by their windows.
     """
 
     shop: Workshop
@@ -50,6 +52,12 @@ class Course:
     ends: dict[str, End] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     cancelled: Flag = field(default_factory=Flag)
+    seen_at_turn: dict[str, Observations] = field(default_factory=dict)
+
+    def stock(self, node: Node) -> Stock | None:
+        """Return the partitions that a node has now, ``None`` if it has none by its configuration."""
+        known = self.ledger.partitions.get(node.path, ())
+        return take_stock(node, known, self.look.observations, self.options.partitions)
 
 
 def settled(course: Course, path: str) -> Decision:
@@ -63,16 +71,35 @@ def settled(course: Course, path: str) -> Decision:
         if course.ends.get(name) == "blocked":
             course.causes[path] = cause = course.causes[name]
             return Decision(path, "skip", "upstream_failed", f"{cause} failed, and so {name} was skipped")
-    if decision.action != "check" or course.options.test:
+    if course.options.test or not (decision.action == "check" or path in course.plan.unsettled):
         return decision
-    trace, otherwise = course.ledger.traces[path], course.plan.otherwise[path]
-    found = settle(project.nodes[path], trace, otherwise, project=project, book=course.ledger.book)
+    node, trace = project.nodes[path], course.ledger.traces[path]
+    found = settle(
+        node,
+        trace,
+        course.plan.otherwise.get(path, decision),
+        project=project,
+        book=course.ledger.book,
+        observations=observations_at_turn(course, node),
+        stock=course.stock(node),
+    )
     built = [name for name in course.reads_from[path] if course.ends.get(name) == "success"]
     if found.action != "skip" or not built:
         return found
     were = "was" if len(built) == 1 else "were"
     said = f"{', '.join(built)} {were} built, and gave the same in what it reads"
     return replace(found, detail=f"{found.detail}; {said}")
+
+
+def observations_at_turn(course: Course, node: Node) -> Observations:
+    """Return what is known when the turn of a node comes: of what its partitions read by their windows, what is new."""
+    if not isinstance(node, Model) or not node.windowed:
+        return course.ledger.observations
+    if node.path not in course.seen_at_turn:
+        known, book = course.ledger.partitions, course.ledger.book
+        windows = look_into_windows(course.shop.warehouse, [node], known, book)
+        course.seen_at_turn[node.path] = replace(course.ledger.observations, windows=windows)
+    return course.seen_at_turn[node.path]
 
 
 # --------------------------------------------------------------------------------- how a model begins, and how it ends
@@ -181,6 +208,7 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
         render_ms=built.render_ms,
         sql=None if built.sql is None else _masked(course, built.sql),
         moved=moved,
+        partitions=tuple(one for one in record.partitions if one.model_run_id == record.trace.model_run_id),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from leapsql_core.models import Column, DataTestResult, Decision, Node, RunStatus
+from leapsql_core.models import Column, DataTestResult, Decision, Node, PartitionTrace, RunStatus
 from leapsql_core.planning import Plan
 
 
@@ -36,7 +36,7 @@ class ModelFinished:
 
     ``rows_affected`` counts rows written, ``row_count`` rows that the relation now holds; ``execution_ms`` and
     ``render_ms`` are milliseconds. ``sql`` is the query that ran, with secrets masked. ``moved`` names the inputs that
-    were not as the last build had read them.
+    were not as the last build had read them. ``partitions`` are those that were built, of a model that has some.
     """
 
     node: Node
@@ -54,6 +54,7 @@ class ModelFinished:
     render_ms: int | None = None
     sql: str | None = None
     moved: tuple[str, ...] = ()
+    partitions: tuple[PartitionTrace, ...] = ()
     error: str | None = None
 
     @property

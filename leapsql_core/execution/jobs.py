@@ -7,13 +7,23 @@ from dataclasses import replace
 from leapsql_core.errors import WarehouseError
 from leapsql_core.execution.building import Built, Job
 from leapsql_core.execution.claims import refusal_of
-from leapsql_core.execution.course import Course
+from leapsql_core.execution.course import Course, observations_at_turn
 from leapsql_core.execution.examining import Examination
 from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import record_of
 from leapsql_core.execution.observing import take_source_versions
-from leapsql_core.models import Decision, Model, Node, Source, Trace, TraceInput
-from leapsql_core.planning import data_test_basis, data_test_hash, is_file, reads_order, version_key
+from leapsql_core.execution.parts import partitions_after, parts_of
+from leapsql_core.models import Decision, Model, Node, PartitionTrace, Source, Trace, TraceInput
+from leapsql_core.planning import (
+    Stock,
+    data_test_basis,
+    data_test_hash,
+    inputs_by_window,
+    is_file,
+    reads_order,
+    stale_partitions,
+    version_key,
+)
 from leapsql_core.protocols import Build, Marker
 from leapsql_core.rendering import RunValues
 
@@ -34,6 +44,9 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         began=began,
     )
     seen = course.ledger.relations.get(node.relation.key)
+    stock = course.stock(node) if decision.action == "build" else None
+    parts = None if stock is None or not isinstance(node, Model) else parts_of(node, stock, decision.partitions)
+    stands = _standing(course, node, last, stock, decision)
     values = RunValues(course.run_began, None if last is None else last.built_at)
 
     def render() -> str:
@@ -45,14 +58,16 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         return (batch or node.query).resolved
 
     def record(built: Built) -> Build:
+        inputs = _as_they_were_read(course, node, draft.inputs)
         return record_of(
             draft,
             built,
             node=node,
             project=shop.project,
-            inputs=_as_they_were_read(course, node, draft.inputs),
+            inputs=inputs,
             column_sets=course.column_sets[path],
             tests=kept_results(node, built, shop, tested_at=began),
+            partitions=() if parts is None else partitions_after(parts, built, replace(draft, inputs=inputs), stands),
         )
 
     return Job(
@@ -67,6 +82,24 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         column_sets=course.column_sets[path],
         marker=_marker(course, node, draft, last),
         record=record,
+        parts=parts,
+    )
+
+
+def _standing(
+    course: Course, node: Node, last: Trace | None, stock: Stock | None, decision: Decision
+) -> tuple[PartitionTrace, ...]:
+    """Return the partitions that a build leaves as they are, and what they are known to have read.
+
+    Those that need no build have read what their inputs hold now, as far as it counts for them.
+    """
+    if stock is None or last is None or not isinstance(node, Model) or decision.mode == "full":
+        return ()
+    project, book, observations = course.shop.project, course.ledger.book, observations_at_turn(course, node)
+    stale = stale_partitions(node, last, stock, project=project, book=book, observations=observations)
+    return tuple(
+        one if one.key in stale else replace(one, inputs=inputs_by_window(node, one, book, observations))
+        for one in stock.known
     )
 
 

@@ -18,6 +18,7 @@ from leapsql_core.models import (
     Model,
     Node,
     ObservedRelation,
+    PartitionTrace,
     Project,
     Snapshot,
     Trace,
@@ -40,8 +41,10 @@ class Ledger:
         self.relations: dict[tuple[str, str], ObservedRelation] = dict(look.observations.relations or {})
         self.rewritten = set(rewritten)
         self.traces: dict[str, Trace] = dict(snapshot.traces)
+        self.partitions: dict[str, tuple[PartitionTrace, ...]] = dict(snapshot.partitions)
         self.data_versions: dict[str, Mapping[str, str]] = dict(with_versions(snapshot, taken).data_versions)
         live = replace(look.observations, relations=self.relations)
+        self.observations = live
         self.book = VersionBook(project, self.traces, self.data_versions, live, rewritten=self.rewritten)
 
     def inputs_of(self, node: Node) -> tuple[TraceInput, ...]:
@@ -111,6 +114,7 @@ class Ledger:
         self.relations[node.relation.key] = ObservedRelation(kind, trace.model_run_id)
         self.rewritten.discard(node.path)
         self.traces[node.path] = trace
+        self.partitions[node.path] = build.partitions
 
 
 def record_of(
@@ -122,6 +126,7 @@ def record_of(
     inputs: tuple[TraceInput, ...],
     column_sets: tuple[ColumnSet, ...],
     tests: tuple[KeptTestResult, ...],
+    partitions: tuple[PartitionTrace, ...] = (),
 ) -> Build:
     """Return what the state is to record of a build, from its draft and what it made."""
     versions = {
@@ -140,4 +145,5 @@ def record_of(
         tests=tests,
         rows_affected=built.rows_affected,
         render_ms=built.render_ms,
+        partitions=partitions,
     )

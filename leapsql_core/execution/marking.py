@@ -8,28 +8,36 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from leapsql_core.models import CodeVersion, Column, KeptTestResult, Trace, TraceInput
+from leapsql_core.models import CodeVersion, Column, KeptTestResult, PartitionTrace, Trace, TraceInput
 from leapsql_core.protocols import Build
 
 
 def write_record(build: Build) -> str:
-    """Return a build as JSON."""
-    return json.dumps(asdict(build), default=datetime.isoformat, sort_keys=True, separators=(",", ":"))
+    """Return a build as JSON. What partitions read is written once, for most of them read the same."""
+    facts = asdict(build)
+    read: list[Any] = []
+    for partition in facts["partitions"]:
+        if partition["inputs"] not in read:
+            read.append(partition["inputs"])
+        partition["inputs"] = read.index(partition["inputs"])
+    return json.dumps({**facts, "read": read}, default=datetime.isoformat, sort_keys=True, separators=(",", ":"))
 
 
 def read_record(text: str) -> Build | None:
     """Return the build that `text` holds, ``None`` if this version of LeapSQL cannot read it."""
     try:
         facts = json.loads(text)
+        read = [tuple(map(_input, inputs)) for inputs in facts.pop("read", ())]
         return Build(
             **{
                 **facts,
+                "partitions": tuple(_partition(partition, read) for partition in facts.get("partitions", ())),
                 "trace": _trace(facts["trace"]),
                 "code": CodeVersion(**facts["code"]),
                 "tests": tuple(map(_test, facts["tests"])),
             }
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -39,6 +47,17 @@ def _trace(facts: Mapping[str, Any]) -> Trace:
             **facts,
             "columns": _columns(facts["columns"]),
             "inputs": tuple(map(_input, facts["inputs"])),
+            "built_at": datetime.fromisoformat(facts["built_at"]),
+        }
+    )
+
+
+def _partition(facts: Mapping[str, Any], read: list[tuple[TraceInput, ...]]) -> PartitionTrace:
+    return PartitionTrace(
+        **{
+            **facts,
+            "inputs": read[facts["inputs"]],
+            "windows": tuple((name, version) for name, version in facts["windows"]),
             "built_at": datetime.fromisoformat(facts["built_at"]),
         }
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from leapsql_core.errors import WarehouseError
+from leapsql_core.execution.windows import look_into_windows
 from leapsql_core.hashing import column_set_key, fingerprint
 from leapsql_core.models import Column, ColumnSet, Model, ObservedRelation, Project, Snapshot, Source
 from leapsql_core.planning import (
     IN_ORDER,
     Observations,
+    VersionBook,
     changed_surroundings,
     column_sets_read,
     sets_read_in_order,
@@ -64,11 +67,12 @@ def observe(
     selection: Collection[str],
     settings: Mapping[str, str] | None = None,
     file_version: FileVersion,
+    now: datetime | None = None,
 ) -> Look:
     """Look at all that decisions about `selection` rest on, beside what is in `sight`; `settings` are noted.
 
     A source that cannot be read is noted as such; the models that read it will say so. `file_version` gives the version
-    of the files that a pattern in a query means.
+    of the files that a pattern in a query means; `now` decides which partitions there are.
 
     Raises:
         WarehouseError: the warehouse cannot be looked at.
@@ -112,11 +116,14 @@ def observe(
         history=sight.history,
         types=warehouse.types(),
         functions=warehouse.functions({name for model in models for name in model.functions}),
+        now=now,
     )
     views = [model for model in models if model.materialized == "view" and model.path in traces]
     moved = [view for view in views if changed_surroundings(view, traces[view.path], observations, project.secrets)]
     observations = replace(observations, view_columns={view.path: _columns_shown(warehouse, view) for view in moved})
-    return Look(observations, taken)
+    book = VersionBook(project, traces, with_versions(snapshot, taken).data_versions, observations)
+    windows = look_into_windows(warehouse, models, snapshot.partitions, book)
+    return Look(replace(observations, windows=windows), taken)
 
 
 def _columns_shown(warehouse: Warehouse, view: Model) -> tuple[Column, ...] | None:

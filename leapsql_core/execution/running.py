@@ -108,6 +108,7 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         selection=selection,
         settings=shop.settings,
         file_version=shop.file_version,
+        now=began,
     )
     for model_run_id, versions in look.data_versions.items():
         state.record_data_versions(model_run_id, versions)
@@ -124,6 +125,7 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         full_refresh=options.full_refresh,
         adopt=options.adopt,
         test=options.test,
+        partitions=options.partitions,
     )
     model_runs = state.record_model_runs(
         run_id, [_new_model_run(project, ids, decision) for decision in decided.decisions.values()]

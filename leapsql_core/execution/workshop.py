@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from leapsql_core.execution.observing import FileVersion
 from leapsql_core.models import Model, Project, Query, Seed
-from leapsql_core.planning import Prove
+from leapsql_core.planning import PartitionRange, Prove
 from leapsql_core.protocols import StateStore, Warehouse
 from leapsql_core.rendering import RunValues
 
@@ -48,7 +48,8 @@ class RunOptions:
     """What a run is asked for: paths (``None``: all), and how many models to build at the same time.
 
     ``adopt`` takes the tables of the selection over as they stand, and ``test`` runs the tests of the selection on what
-    stands; neither builds anything.
+    stands; neither builds anything. ``partitions`` are the first and the last that a run is of, of models that have
+    some (``None``: all that there are).
     """
 
     selection: Collection[str] | None = None
@@ -56,5 +57,6 @@ class RunOptions:
     full_refresh: bool = False
     adopt: bool = False
     test: bool = False
+    partitions: PartitionRange | None = None
     parallel: int = 4
     orchestrator_run_id: str | None = None

@@ -87,6 +87,15 @@ class ParseCache(Analyst):
         known = sorted([list(key), given.name, given.columns] for key, given in inputs.items())
         return self._answer(["lineage", text, known], lambda: sql.lineage(text, inputs), lineage_from)
 
+    def windows(self, text: str, window: Mapping[str, str], *, whole_days: bool) -> dict[tuple[str, ...], str]:
+        """Say of which tables a query reads the rows of a window alone; see `sql.windows`."""
+
+        def ask() -> list[tuple[tuple[str, ...], str]]:
+            return sorted(sql.windows(text, window, whole_days=whole_days).items())
+
+        question = ["windows", text, sorted(window.items()), whole_days]
+        return dict(self._answer(question, ask, lambda said: [(tuple(parts), column) for parts, column in said]))
+
     def seed_columns(self, path: Path, content_hash: str) -> tuple[str, ...]:
         """Return the columns of a CSV file whose bytes have `content_hash`.
 

@@ -13,7 +13,7 @@ from leapsql_core.hashing import fingerprint, fingerprint_bytes
 
 _LIBRARIES: Final = ("sqlglot", "duckdb", "jinja2", "markupsafe", "pydantic", "pyyaml")
 _ROOMS: Final = ("documents", "parse_cache", "rendering", "sql")
-_MODULES: Final = ("errors.py", "frontmatter.py", "hashing.py", "masking.py", "models.py", "names.py")
+_MODULES: Final = ("errors.py", "frontmatter.py", "hashing.py", "masking.py", "models.py", "names.py", "partitions.py")
 
 
 def origin(database: object) -> list[str]:

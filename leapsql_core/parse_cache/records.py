@@ -13,6 +13,7 @@ from leapsql_core.models import (
     Lineage,
     ModelConfig,
     OutputColumn,
+    Partitioning,
     QueryScan,
     Read,
     Span,
@@ -74,7 +75,7 @@ def model_text_from(said: Any) -> ModelText:
             tuple(depends_on),
             tuple(_data_test(*test) for test in tests),
             columns,
-            IncrementalConfig(*incremental),
+            _incremental(*incremental),
             volatile,
             enabled,
         ),
@@ -82,6 +83,14 @@ def model_text_from(said: Any) -> ModelText:
         line,
         lines,
     )
+
+
+def _incremental(strategy: Any, time_column: Any, on_schema: Any, on_query: Any, said: Any) -> IncrementalConfig:
+    partitions = None
+    if said is not None:
+        every, start, end, end_offset, keys, column = said
+        partitions = Partitioning(every, start, end, end_offset, tuple(keys), column)
+    return IncrementalConfig(strategy, time_column, on_schema, on_query, partitions)
 
 
 def text_from(said: Any) -> str | None:

@@ -17,6 +17,7 @@ from leapsql_core.planning.differences import (
     texts_to_compare,
 )
 from leapsql_core.planning.observations import Observations, Texts
+from leapsql_core.planning.partitions import PartitionRange, Stock, inputs_by_window, stale_partitions, take_stock
 from leapsql_core.planning.reach import chosen_behind
 from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
@@ -42,9 +43,11 @@ __all__ = [
     "ModelDifference",
     "Observations",
     "Orphan",
+    "PartitionRange",
     "Plan",
     "Prove",
     "Side",
+    "Stock",
     "Texts",
     "VersionBook",
     "all_in_order",
@@ -58,6 +61,7 @@ __all__ = [
     "data_test_hash",
     "find_orphans",
     "in_words",
+    "inputs_by_window",
     "is_as_marked",
     "is_file",
     "markers_to_adopt",
@@ -68,8 +72,10 @@ __all__ = [
     "sets_read_in_order",
     "settle",
     "shape_of",
+    "stale_partitions",
     "stream_disagreements",
     "surroundings_of",
+    "take_stock",
     "tests_hash",
     "tests_version",
     "text_hash",

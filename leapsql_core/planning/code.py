@@ -180,6 +180,12 @@ def _changed_build_field(now: dict[str, Any], before: dict[str, Any]) -> str | N
         new, old = now.get("incremental", {}).get(name), before.get("incremental", {}).get(name)
         if new != old:
             return f"incremental.{name} was {_shown(old)}, now {_shown(new)}"
+    new, old = (facts.get("incremental", {}).get("partitions") for facts in (now, before))
+    if (new is None) != (old is None):
+        return "it has partitions now, and had none" if old is None else "it had partitions, and has none now"
+    for name in ("every", "column"):
+        if new is not None and old is not None and new.get(name) != old.get(name):
+            return f"incremental.partitions.{name} was {_shown(old.get(name))}, now {_shown(new.get(name))}"
     return None
 
 

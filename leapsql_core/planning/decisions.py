@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from leapsql_core.errors import SelectionError
 from leapsql_core.models import BuildMode, Decision, Failure, Input, Model, Node, Project, Seed, Snapshot, Trace
 from leapsql_core.names import did_you_mean
+from leapsql_core.partitions import partitioning_of
 from leapsql_core.planning.adoption import Orphan, find_orphans
 from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, text_hash
 from leapsql_core.planning.data_tests import compare_own_tests, compare_tests
 from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
+from leapsql_core.planning.partitions import (
+    PartitionRange,
+    Stock,
+    choose_partitions,
+    decision_of,
+    stale_partitions,
+    take_stock,
+)
 from leapsql_core.planning.reach import chosen_behind
 from leapsql_core.planning.surroundings import compare_surroundings
 from leapsql_core.planning.versions import ALL_IN_ORDER, VersionBook
@@ -24,6 +33,11 @@ _FROM_THE_START = frozenset(
 )
 #: Those of them that its author sets aside with `on_query_change: forward_only`.
 _OF_THE_QUERY = frozenset({"query_changed", "resolved_differently"})
+
+#: Those of them for which the partitions that were not asked for stay as they are.
+_LEAVE_OTHERS = frozenset({"query_changed", "resolved_differently", "full_refresh"})
+
+_NOTHING_SEEN = Observations()
 
 #: What holds rows of its own, which an adoption leaves alone.
 _KEPT = frozenset({"table", "incremental"})
@@ -36,7 +50,8 @@ class Plan:
     ``otherwise`` holds, for each ``check``, what becomes of the model if its inputs, and what its tests read, turn out
     unchanged: a skip, or a ``check`` with reason ``tests_changed``, which runs its tests and builds nothing.
     ``code_versions`` are those that a build would have. ``rewritten`` are models whose code is not the one that was
-    last built. ``stale_parents`` are models that were not selected, lie above selected ones and are out of date.
+    last built. ``unsettled`` are those with partitions of which more may have to be built once their inputs are done.
+    ``stale_parents`` are models that were not selected, lie above selected ones and are out of date.
     ``orphans`` are relations that were built in the environment, and that no model makes any more.
     """
 
@@ -45,6 +60,7 @@ class Plan:
     otherwise: Mapping[str, Decision]
     code_versions: Mapping[str, str]
     rewritten: frozenset[str] = frozenset()
+    unsettled: frozenset[str] = frozenset()
     stale_parents: tuple[str, ...] = ()
     orphans: tuple[Orphan, ...] = ()
 
@@ -105,14 +121,15 @@ def plan(
     full_refresh: bool = False,
     adopt: bool = False,
     test: bool = False,
+    partitions: PartitionRange | None = None,
 ) -> Plan:
     """Decide what becomes of each model of `selection` (all, if ``None``).
 
     `force` builds all of it; `full_refresh` makes its incremental models anew; `adopt` takes its tables over as they
-    stand; `test` runs its tests on what stands.
+    stand; `test` runs its tests on what stands. Of models with partitions it is all of that to `partitions` alone.
 
     Raises:
-        SelectionError: the project has no model of a path that is selected.
+        SelectionError: the project has no model of a path that is selected, or a model has no such partition.
     """
     chosen = set(chosen_paths(project, selection))
     traces, failures = snapshot.traces, snapshot.failures
@@ -139,12 +156,26 @@ def plan(
     decisions: dict[str, Decision] = {}
     otherwise: dict[str, Decision] = {}
     moving: set[str] = set()
+    unsettled: set[str] = set()
+    _check_asked(project, chosen, partitions)
     for path, node in project.nodes.items():
         trace, change = traces.get(path), changes.get(path)
         found = _own_reason(project, node, trace, change, observations)
+        known = snapshot.partitions.get(path, ())
+        stock = take_stock(node, known, observations, partitions if path in chosen else None)
+        stale: dict[str, Decision] = {}
+        if isinstance(node, Model) and stock is not None and trace is not None:
+            pending = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
+            stale = stale_partitions(
+                node, trace, stock, project=project, book=book, observations=observations, pending=pending
+            )
         if found is None and trace is not None:
             pending = {entry.name for entry in _read_by(node) if not moving.isdisjoint(behind[entry.name])}
-            found = compare_inputs(node, trace, project=project, book=book, pending=pending)
+            if stock is None:
+                found = compare_inputs(node, trace, project=project, book=book, pending=pending)
+            else:
+                found = decision_of(node, stale, stock)
+                unsettled |= {path} if pending and found is not None and found.action == "build" else set()
             if found is None:
                 pending |= {path} if pending and node.materialized == "view" else set()
                 found = compare_tests(node, trace, book=book, pending=pending)
@@ -160,7 +191,11 @@ def plan(
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
         if path in chosen and decision.action != "skip":
             moving.add(path)
-        decisions[path] = _with_mode(_with_failures(decision, node, failures.get(path)), node)
+        in_parts = bool(decision.partitions)
+        if stock is not None:
+            decision = choose_partitions(decision, node, stale, stock, force=force and path in chosen)
+        decision = _with_failures(decision, node, failures.get(path))
+        decisions[path] = _with_mode(decision, node, stock, in_parts=in_parts)
     return Plan(
         environment=snapshot.environment,
         decisions={path: decision for path, decision in decisions.items() if path in chosen},
@@ -170,19 +205,49 @@ def plan(
             for path, node in project.nodes.items()
         },
         rewritten=rewritten,
+        unsettled=frozenset(unsettled),
         stale_parents=_stale_parents(project, decisions, chosen),
         orphans=find_orphans(project, snapshot, observations),
     )
 
 
-def settle(node: Node, trace: Trace, otherwise: Decision, *, project: Project, book: VersionBook) -> Decision:
-    """Turn a ``check`` into what it comes to, now that every input is what this run leaves it."""
-    found = compare_inputs(node, trace, project=project, book=book)
+def settle(
+    node: Node,
+    trace: Trace,
+    otherwise: Decision,
+    *,
+    project: Project,
+    book: VersionBook,
+    observations: Observations = _NOTHING_SEEN,
+    stock: Stock | None = None,
+) -> Decision:
+    """Turn a ``check`` into what it comes to, now that every input is what this run leaves it.
+
+    Of partitions, in the `stock` of the node, it is asked which of them are to be built.
+    """
+    if stock is None or not isinstance(node, Model):
+        found = compare_inputs(node, trace, project=project, book=book)
+    else:
+        stale = stale_partitions(node, trace, stock, project=project, book=book, observations=observations)
+        in_doubt = {key: _in_doubt(decision) for key, decision in stale.items()}
+        found = decision_of(node, in_doubt, stock)
     if found is None:
         return compare_tests(node, trace, book=book) or otherwise
-    if found.action != "build":
-        found = Decision(node.path, "build", "input_changed", f"{found.detail}: built in doubt", recurring=True)
-    return _with_mode(found, node)
+    return _with_mode(_in_doubt(found), node, stock, in_parts=bool(found.partitions))
+
+
+def _in_doubt(decision: Decision) -> Decision:
+    """Return a build for what cannot be decided otherwise."""
+    if decision.action == "build":
+        return decision
+    return Decision(decision.path, "build", "input_changed", f"{decision.detail}: built in doubt", recurring=True)
+
+
+def _check_asked(project: Project, chosen: Collection[str], partitions: PartitionRange | None) -> None:
+    """Refuse to be asked for partitions where nothing that was chosen has any."""
+    if partitions is not None and all(partitioning_of(project.nodes[path]) is None for path in chosen):
+        mend = "`incremental.partitions` in a model's frontmatter gives it some."
+        raise SelectionError("no model that is selected has partitions", mend=mend)
 
 
 def _stale_parents(project: Project, decisions: Mapping[str, Decision], chosen: Collection[str]) -> tuple[str, ...]:
@@ -267,8 +332,11 @@ def _with_failures(decision: Decision, node: Node, failure: Failure | None) -> D
     return dataclasses.replace(decision, detail=f"{decision.detail}; it failed {times} since")
 
 
-def _with_mode(decision: Decision, node: Node) -> Decision:
+def _with_mode(decision: Decision, node: Node, stock: Stock | None = None, *, in_parts: bool = False) -> Decision:
+    """Return a decision with the way that a build for it goes; `in_parts` tells that partitions gave the reason."""
     mode = _mode(decision, node)
+    if mode == "full" and stock is not None and len(decision.partitions) < len(stock.listed):
+        mode = "incremental" if in_parts or decision.reason in _LEAVE_OTHERS else mode
     return decision if decision.mode == mode else dataclasses.replace(decision, mode=mode)
 
 

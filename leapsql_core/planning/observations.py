@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from leapsql_core.models import CodeVersion, Column, ObservedRelation
 from leapsql_core.protocols import Marker
@@ -21,6 +22,8 @@ class Observations:
     told. ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
     ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`; ``history`` is the id of the state.
     ``view_columns`` are those that views show now whose surroundings changed; ``None`` of one that cannot be read.
+    ``now`` is when was looked: it decides which partitions there are. ``windows`` hold, by a model's path and the name
+    of an input, the versions of the input's rows in the windows of its partitions, by their keys.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -36,6 +39,8 @@ class Observations:
     types: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, bool] = field(default_factory=dict)
     view_columns: Mapping[str, tuple[Column, ...] | None] = field(default_factory=dict)
+    now: datetime | None = None
+    windows: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapsql_core.errors import Problem, ProjectError
 from leapsql_core.hashing import fingerprint
+from leapsql_core.models import Partitioning
 from leapsql_core.names import did_you_mean
 from leapsql_core.rendering.complaints import failed_compiling, failed_rendering
 from leapsql_core.rendering.scope import (
@@ -96,9 +97,10 @@ class Renderer:
         line: int,
         this: This,
         incremental: bool = False,
+        partitioning: Partitioning | None = None,
         run_values: RunValues | None = None,
     ) -> Rendered:
-        """Render `template`, which begins at `line` of `file`.
+        """Render `template`, which begins at `line` of `file`; of a model that is parted it sees ``partition``.
 
         Raises:
             ProjectError: bad syntax, an undefined name, or anything that the template's own code raises.
@@ -107,7 +109,7 @@ class Renderer:
             return Rendered(template)
         code = self._compile(template, file, line)
         noted = Noted()
-        context = self._context(this, incremental, run_values or RunValues(), noted)
+        context = self._context(this, incremental, partitioning, run_values or RunValues(), noted)
         try:
             text = self._sandbox.template(code).render(context).strip()
         except ProjectError:
@@ -140,7 +142,9 @@ class Renderer:
             self._compiled[file, text] = code
         return code
 
-    def _context(self, this: This, incremental: bool, run_values: RunValues, noted: Noted) -> dict[str, Any]:
+    def _context(
+        self, this: This, incremental: bool, partitioning: Partitioning | None, run_values: RunValues, noted: Noted
+    ) -> dict[str, Any]:
         from leapsql_core.rendering.sandbox import LOOKED_UP, Facts, MacroNamespace, SystemVariables, Undefined
 
         scope = self._scope
@@ -173,6 +177,8 @@ class Renderer:
             "last_run_at": run_values.last_run_at,
             LOOKED_UP: noted.run_values,
         }
+        if partitioning is not None:
+            context["partition"] = Facts("`partition`", run_values.partition.facts(partitioning))
         for stem, macro in self._macros.items():
 
             def load(macro: MacroFile = macro) -> Any:

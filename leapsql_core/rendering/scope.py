@@ -10,12 +10,13 @@ from typing import Any
 
 from leapsql_core.errors import Problem
 from leapsql_core.models import ModelConfig, Relation, Target
+from leapsql_core.partitions import PLACEHOLDERS, Placeholders
 
 #: Stands for every moment of a run while a text is rendered for its hash.
 PLACEHOLDER = datetime(1970, 1, 1, tzinfo=UTC)
 
 RUN_VALUES = ("last_run_at", "run_started_at")
-BUILT_IN = frozenset({"env", "config", "target", "this", "var", "is_incremental", *RUN_VALUES})
+BUILT_IN = frozenset({"env", "config", "target", "this", "var", "is_incremental", "partition", *RUN_VALUES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,14 @@ class MacroFile:
 
 @dataclass(frozen=True, slots=True)
 class RunValues:
-    """What changes by the run: its start, and the start of the last successful run of the model, if any."""
+    """What changes by the run: its start, and the start of the last successful run of the model, if any.
+
+    ``partition`` stands for the window of a partition; see `leapsql_core.partitions`.
+    """
 
     run_started_at: datetime = PLACEHOLDER
     last_run_at: datetime | None = PLACEHOLDER
+    partition: Placeholders = PLACEHOLDERS
 
 
 @dataclass(frozen=True, slots=True)

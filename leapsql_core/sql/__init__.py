@@ -10,6 +10,7 @@ from leapsql_core.sql.lineage import lineage
 from leapsql_core.sql.resolution import resolve
 from leapsql_core.sql.scanning import scan
 from leapsql_core.sql.tokens import mentioned, same_tokens
+from leapsql_core.sql.windows import windows
 
 __all__ = [
     "DatabaseColumn",
@@ -25,4 +26,5 @@ __all__ = [
     "resolve",
     "same_tokens",
     "scan",
+    "windows",
 ]

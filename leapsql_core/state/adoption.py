@@ -9,6 +9,7 @@ from datetime import datetime
 
 from leapsql_core.protocols import Build, NewModelRun
 from leapsql_core.state.environments import ensure_environment
+from leapsql_core.state.partitions import write_partitions
 from leapsql_core.state.refusals import ADOPTED, check_adoption
 from leapsql_core.state.runs import complete_run, create_run, record_model_runs
 from leapsql_core.state.traces import end_as_success, make_current, write_build
@@ -41,6 +42,7 @@ def adopt_builds(
         end_as_success(connection, build, now=now if trace.model_run_id in known else trace.built_at)
         if trace.model_run_id in traced:
             make_current(connection, trace, model_id=model_id)
+            write_partitions(connection, build, model_id=model_id)
         else:
             write_build(connection, build, model_id=model_id)
 

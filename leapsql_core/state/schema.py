@@ -237,4 +237,39 @@ _DELETIONS = (
     """,
 )
 
-MIGRATIONS = (Migration(1, _RUNS + _LEASES + _TRACES + _DELETIONS),)
+# All partitions that the relation of the current trace has. They go with it, and are written anew with each build.
+_PARTITIONS = (
+    """
+    CREATE TABLE partition_traces (
+      environment TEXT NOT NULL,
+      model_id TEXT NOT NULL,
+      partition_key TEXT NOT NULL,
+      model_run_id TEXT NOT NULL /* which built it */,
+      code_version TEXT NOT NULL,
+      data_version TEXT,
+      reading INTEGER NOT NULL /* what it read, in partition_readings */,
+      windows TEXT NOT NULL /* JSON object: versions of inputs in its window */,
+      built_at DATETIME NOT NULL,
+      PRIMARY KEY (environment, model_id, partition_key),
+      FOREIGN KEY (environment, model_id) REFERENCES current_traces (environment, model_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE partition_readings (
+      environment TEXT NOT NULL,
+      model_id TEXT NOT NULL,
+      reading INTEGER NOT NULL,
+      inputs TEXT NOT NULL /* JSON array of objects as rows of trace_inputs */,
+      PRIMARY KEY (environment, model_id, reading),
+      FOREIGN KEY (environment, model_id) REFERENCES current_traces (environment, model_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TRIGGER forgotten_trace_takes_its_partitions AFTER DELETE ON current_traces BEGIN
+      DELETE FROM partition_traces WHERE environment = OLD.environment AND model_id = OLD.model_id;
+      DELETE FROM partition_readings WHERE environment = OLD.environment AND model_id = OLD.model_id;
+    END
+    """,
+)
+
+MIGRATIONS = (Migration(1, _RUNS + _LEASES + _TRACES + _DELETIONS), Migration(2, _PARTITIONS))

@@ -18,6 +18,7 @@ from leapsql_core.state.notation import (
     write_config,
     write_time,
 )
+from leapsql_core.state.partitions import read_partitions, write_partitions
 from leapsql_core.state.refusals import check_build, check_transition, unknown_trace
 from leapsql_core.state.registry import get_model_by_id
 from leapsql_core.state.runs import get_model_run, get_run
@@ -27,7 +28,7 @@ from leapsql_core.state.test_results import write_test_results
 
 
 def read_snapshot(connection: sqlite3.Connection, environment: str) -> Snapshot:
-    """Return all that decisions need of one environment: four statements, however many models there are."""
+    """Return all that decisions need of one environment: six statements, however many models there are."""
     inputs: dict[str, list[TraceInput]] = {}
     for row in connection.execute(
         "SELECT trace_inputs.* FROM current_traces JOIN trace_inputs USING (model_run_id)"
@@ -58,7 +59,8 @@ def read_snapshot(connection: sqlite3.Connection, environment: str) -> Snapshot:
         (environment,),
     ):
         data_versions.setdefault(row["model_run_id"], {})[row["column_set"]] = row["data_version"]
-    return Snapshot(environment, traces, data_versions, _read_failures(connection, environment))
+    failures, partitions = _read_failures(connection, environment), read_partitions(connection, environment)
+    return Snapshot(environment, traces, data_versions, failures, partitions)
 
 
 def _trace(row: sqlite3.Row, inputs: tuple[TraceInput, ...]) -> Trace:
@@ -154,6 +156,7 @@ def write_build(connection: sqlite3.Connection, build: Build, *, model_id: str) 
     _write_data_versions(connection, build.trace.model_run_id, build.data_versions)
     _write_code(connection, build)
     write_test_results(connection, build.trace.model_run_id, build.tests)
+    write_partitions(connection, build, model_id=model_id)
 
 
 def end_as_success(connection: sqlite3.Connection, build: Build, *, now: datetime) -> None:

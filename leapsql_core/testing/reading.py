@@ -112,6 +112,11 @@ class InMemoryReading(StateReader):
                 if tables.data_versions.get(trace.model_run_id)
             },
             failures=dict(sorted(self._failures(environment).items())),
+            partitions={
+                tables.models[model_id].path: partitions
+                for (name, model_id), partitions in sorted(tables.partitions.items())
+                if name == environment and partitions and (name, model_id) in tables.current
+            },
         )
 
     def _failures(self, environment: str) -> dict[str, Failure]:

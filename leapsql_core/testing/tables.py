@@ -14,6 +14,7 @@ from leapsql_core.models import (
     KeptTestResult,
     Lease,
     ModelRun,
+    PartitionTrace,
     Run,
     StoredEnvironment,
     StoredModel,
@@ -29,9 +30,9 @@ class Tables:
     """Records by id, in the order they were recorded.
 
     ``sequence`` numbers model runs, by id, and goes on where model runs were deleted. ``current`` names, by environment
-    and model id, the model run whose trace is the current one. Keys of the rest: environments for ``leases``, model
-    paths for ``model_ids`` and ``lineage``, model run ids for ``traces``, ``data_versions`` and ``test_results``,
-    hashes for ``texts`` and ``code_versions``.
+    and model id, the model run whose trace is the current one, ``partitions`` those of its relation. Keys of the rest:
+    environments for ``leases``, model paths for ``model_ids`` and ``lineage``, model run ids for ``traces``,
+    ``data_versions`` and ``test_results``, hashes for ``texts`` and ``code_versions``.
     """
 
     history: str = field(default_factory=lambda: uuid4().hex)
@@ -48,6 +49,7 @@ class Tables:
     current: dict[tuple[str, str], str] = field(default_factory=dict)
     data_versions: dict[str, dict[str, str]] = field(default_factory=dict)
     test_results: dict[str, tuple[KeptTestResult, ...]] = field(default_factory=dict)
+    partitions: dict[tuple[str, str], tuple[PartitionTrace, ...]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     code_versions: dict[str, CodeVersion] = field(default_factory=dict)
 
@@ -73,6 +75,8 @@ class Tables:
             self.keep_tests(before.id, build.tests)
         replaced = self.current.get((trace.environment, before.model_id), before.id)
         self.current[trace.environment, before.model_id] = before.id
+        partitions = (replace(one, built_at=in_utc(one.built_at)) for one in build.partitions)
+        self.partitions[trace.environment, before.model_id] = tuple(sorted(partitions, key=lambda one: one.key))
         self.drop_loose_traces([replaced])
         kept = CodeVersion(code.content_hash, code.rendered_sql, code.rendered_incremental_sql, config)
         self.code_versions.setdefault(code.content_hash, kept)

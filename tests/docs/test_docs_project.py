@@ -116,7 +116,8 @@ def test_names_that_a_template_shows_can_be_printed(shop: Path, monkeypatch: pyt
     told = sorted(code for code in codes if code.partition("(")[0].partition(".")[0] in BUILT_IN)
     assert len(told) > 20
     lines = "\n".join(f"-- {{{{ {code} | string | length }}}}" for code in told)
-    (shop / "models/probe.sql").write_text(f"SELECT 1 AS x\n{lines}")
+    parted = "materialized: incremental\nincremental: {time_column: x, partitions: {every: daily, start: 2026-03-01}}"
+    (shop / "models/probe.sql").write_text(f"/*---\n{parted}\n---*/\nSELECT 1 AS x\n{lines}")
     answer = Reader().follow(Step(0, command="leapsql render probe"))
     assert answer.startswith("SELECT 1 AS x\n-- "), answer
 
@@ -174,17 +175,17 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_project_of_the_page_is_built_without_a_warning(shop: Path) -> None:
     """Every model of it; then nothing is left to do but what reads the time of the last run."""
     first = Reader().follow(Step(0, command="leapsql run --verbose"))
-    assert "5 built in " in first
+    assert "6 built in " in first
     assert "warn" not in first
     assert "failed" not in first
     again = Reader().follow(Step(0, command="leapsql plan"))
-    assert "1 to build, 4 unchanged" in again
+    assert "1 to build, 5 unchanged" in again
     assert "volatile" in next(line for line in again.splitlines() if "marts.visits" in line and "build" in line)
 
 
 def test_batches_of_the_page_add_what_is_new_and_repeat_nothing(shop: Path) -> None:
     """Both incremental models hold what the source holds, also where a batch brings the same visits once more."""
-    assert "5 built" in Reader().follow(Step(0, command="leapsql run"))
+    assert "6 built" in Reader().follow(Step(0, command="leapsql run"))
     with duckdb.connect(".leapsql/shop.duckdb") as connection:
         connection.execute("INSERT INTO raw.visits VALUES (50, '2100-01-01', 'page 1'), (51, '2100-01-02', 'page 2')")
     assert "2 built" in Reader().follow(Step(0, command="leapsql run"))

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from leapsql_core.models import CodeVersion, Column, ColumnSource, KeptTestResult, ModelRegistration, Trace, TraceInput
+from leapsql_core.models import (
+    CodeVersion,
+    Column,
+    ColumnSource,
+    KeptTestResult,
+    ModelRegistration,
+    PartitionTrace,
+    Trace,
+    TraceInput,
+)
 from leapsql_core.protocols import Build, ModelFacts, StateReader
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -59,6 +68,7 @@ def build(
     execution_ms: int | None = 40,
     render_ms: int | None = 5,
     tests: tuple[KeptTestResult, ...] = (),
+    partitions: tuple[PartitionTrace, ...] | None = None,
     **changes: Any,
 ) -> Build:
     trace: dict[str, Any] = {
@@ -83,8 +93,11 @@ def build(
         ),
         "built_at": NOON,
     }
+    made = Trace(**{**trace, **changes})
+    parts = (partition("2024-01-01", made, windows=(("raw.orders", "window 1"),)), partition("2024-01-02", made))
     return Build(
-        trace=Trace(**{**trace, **changes}),
+        trace=made,
+        partitions=parts if partitions is None else partitions,
         code=CodeVersion(content_hash, f"select {content_hash!r}", None, {} if config is None else config),
         texts={"query 1": "select 1"} if texts is None else texts,
         data_versions={"*": "data 1"} if data_versions is None else data_versions,
@@ -93,6 +106,19 @@ def build(
         execution_ms=execution_ms,
         render_ms=render_ms,
     )
+
+
+def partition(key: str, trace: Trace, **changes: Any) -> PartitionTrace:
+    """A partition that was built as a trace tells."""
+    facts = {
+        "model_run_id": trace.model_run_id,
+        "code_version": trace.code_version,
+        "data_version": f"data of {key}",
+        "inputs": trace.inputs,
+        "windows": (),
+        "built_at": trace.built_at,
+    }
+    return PartitionTrace(key, **{**facts, **changes})
 
 
 def kept(test: str = "test 1", **changes: Any) -> KeptTestResult:

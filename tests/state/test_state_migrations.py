@@ -18,12 +18,14 @@ from leapsql_core.errors import StateError
 from leapsql_core.state import SqliteStateStore, find_damage, migrations, open_state_reader, query_state
 from leapsql_core.state.schema import APPLICATION_ID, MIGRATIONS, Migration
 
-NOTES = Migration(2, ("CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('made')"))
-TITLES = Migration(3, ("ALTER TABLE notes ADD COLUMN title TEXT", "UPDATE notes SET title = 'first'"))
-BROKEN = Migration(3, ("ALTER TABLE notes ADD COLUMN title TEXT", "ALTER TABLE nothing ADD COLUMN title TEXT"))
+LATEST = MIGRATIONS[-1].version
+COPY = f"state.db.v{LATEST}.bak"
+NOTES = Migration(LATEST + 1, ("CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('made')"))
+TITLES = Migration(LATEST + 2, ("ALTER TABLE notes ADD COLUMN title TEXT", "UPDATE notes SET title = 'first'"))
+BROKEN = Migration(LATEST + 2, ("ALTER TABLE notes ADD COLUMN title TEXT", "ALTER TABLE nothing ADD COLUMN title TEXT"))
 # As SQLite's manual has it: a table is rebuilt by making a new one, copying, dropping the old one, renaming.
 REBUILT = Migration(
-    2,
+    LATEST + 1,
     (
         "CREATE TABLE new_models (id TEXT PRIMARY KEY, path TEXT NOT NULL UNIQUE, name TEXT, materialized TEXT,"
         " content_hash TEXT, owner TEXT, schema_name TEXT, tags TEXT, created_at DATETIME, updated_at DATETIME)",
@@ -35,7 +37,7 @@ REBUILT = Migration(
 
 
 @pytest.fixture
-def version_1(path: Path) -> Path:
+def of_today(path: Path) -> Path:
     """A file as today's code leaves it, with a build in it."""
     upgraded(path, MIGRATIONS, build=True)
     return path
@@ -71,43 +73,43 @@ def test_migrations_are_numbered_without_gaps() -> None:
 def test_a_new_file_gets_all_steps_and_no_copy(path: Path) -> None:
     """There is nothing to copy before the first step, and the file says whose it is."""
     upgraded(path, (*MIGRATIONS, NOTES, TITLES))
-    assert version(path) == 3
+    assert version(path) == LATEST + 2
     assert ask(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert ask(path, "SELECT * FROM notes") == [("made", "first")]
     assert names(path.parent) == ["state.db"]
 
 
-def test_an_existing_file_is_copied_once_before_its_first_step(version_1: Path) -> None:
+def test_an_existing_file_is_copied_once_before_its_first_step(of_today: Path) -> None:
     """The copy is a state of the version before, with all that was in it, also what only the log held."""
-    with closing(SqliteStateStore(version_1)) as before:
+    with closing(SqliteStateStore(of_today)) as before:
         before.open()
         record_new_build(before, "b")
         expected = contents(before)
-        upgraded(version_1, (*MIGRATIONS, NOTES, TITLES))
-    assert version(version_1) == 3
-    copy = version_1.with_name("state.db.v1.bak")
-    assert names(version_1.parent) == ["state.db", "state.db.v1.bak"]
-    assert version(copy) == 1
+        upgraded(of_today, (*MIGRATIONS, NOTES, TITLES))
+    assert version(of_today) == LATEST + 2
+    copy = of_today.with_name(COPY)
+    assert names(of_today.parent) == ["state.db", COPY]
+    assert version(copy) == LATEST
     with closing(SqliteStateStore(copy)) as store:
         store.open()
         assert contents(store) == expected
 
 
-def test_an_upgrade_keeps_everything(version_1: Path) -> None:
+def test_an_upgrade_keeps_everything(of_today: Path) -> None:
     """What the old code recorded, the new code reads."""
-    with closing(open_state_reader(version_1)) as reader:
+    with closing(open_state_reader(of_today)) as reader:
         before, history = contents(reader), reader.read_history()
-    upgraded(version_1, (*MIGRATIONS, NOTES))
-    with closing(open_state_reader(version_1, migrations=(*MIGRATIONS, NOTES))) as reader:
+    upgraded(of_today, (*MIGRATIONS, NOTES))
+    with closing(open_state_reader(of_today, migrations=(*MIGRATIONS, NOTES))) as reader:
         assert contents(reader) == before
         assert reader.read_history() == history
 
 
-def test_a_step_may_rebuild_a_table_that_others_refer_to(version_1: Path) -> None:
+def test_a_step_may_rebuild_a_table_that_others_refer_to(of_today: Path) -> None:
     """Dropping the old table deletes nothing elsewhere, and foreign keys hold again afterwards."""
-    with closing(open_state_reader(version_1)) as reader:
+    with closing(open_state_reader(of_today)) as reader:
         before = contents(reader)
-    store = SqliteStateStore(version_1, migrations=(*MIGRATIONS, REBUILT))
+    store = SqliteStateStore(of_today, migrations=(*MIGRATIONS, REBUILT))
     with closing(store):
         store.open()
         store.init_schema()
@@ -117,26 +119,28 @@ def test_a_step_may_rebuild_a_table_that_others_refer_to(version_1: Path) -> Non
             store._connection.execute("INSERT INTO dependencies VALUES ('nobody', 'nobody')")
 
 
-def test_a_current_database_is_not_written(version_1: Path) -> None:
+def test_a_current_database_is_not_written(of_today: Path) -> None:
     """init_schema before every run costs one question."""
-    with closing(SqliteStateStore(version_1)) as store, closing(sqlite3.connect(version_1)) as other:
+    with closing(SqliteStateStore(of_today)) as store, closing(sqlite3.connect(of_today)) as other:
         store.open()
         before = other.execute("PRAGMA data_version").fetchall()
         store.init_schema()
         assert other.execute("PRAGMA data_version").fetchall() == before
-    assert "state.db.v1.bak" not in names(version_1.parent)
+    assert COPY not in names(of_today.parent)
 
 
-def test_a_step_that_fails_leaves_the_version_before_it(version_1: Path) -> None:
+def test_a_step_that_fails_leaves_the_version_before_it(of_today: Path) -> None:
     """The step before it stands, nothing of the failed one does, the copy is there; a mended step goes on."""
-    with pytest.raises(StateError, match=r"from schema version 2 to 3: .*nothing.*\n    It was left at version 2"):
-        upgraded(version_1, (*MIGRATIONS, NOTES, BROKEN))
-    assert version(version_1) == 2
-    assert ask(version_1, "SELECT * FROM notes") == [("made",)]
-    assert version(version_1.with_name("state.db.v1.bak")) == 1
-    upgraded(version_1, (*MIGRATIONS, NOTES, TITLES))
-    assert ask(version_1, "SELECT * FROM notes") == [("made", "first")]
-    assert names(version_1.parent) == ["state.db", "state.db.v1.bak", "state.db.v2.bak"]
+    with pytest.raises(
+        StateError, match=rf"from schema version {LATEST + 1} to {LATEST + 2}: .*nothing.*\n    It was left at"
+    ):
+        upgraded(of_today, (*MIGRATIONS, NOTES, BROKEN))
+    assert version(of_today) == LATEST + 1
+    assert ask(of_today, "SELECT * FROM notes") == [("made",)]
+    assert version(of_today.with_name(COPY)) == LATEST
+    upgraded(of_today, (*MIGRATIONS, NOTES, TITLES))
+    assert ask(of_today, "SELECT * FROM notes") == [("made", "first")]
+    assert names(of_today.parent) == ["state.db", COPY, f"state.db.v{LATEST + 1}.bak"]
 
 
 def test_a_first_step_that_fails_leaves_an_empty_file(path: Path) -> None:
@@ -145,7 +149,7 @@ def test_a_first_step_that_fails_leaves_an_empty_file(path: Path) -> None:
         upgraded(path, (Migration(1, (*MIGRATIONS[0].statements, "nonsense")),))
     assert (version(path), ask(path, "SELECT * FROM sqlite_master")) == (0, [])
     upgraded(path, MIGRATIONS)
-    assert version(path) == 1
+    assert version(path) == LATEST
 
 
 @pytest.mark.parametrize("start", range(len(MIGRATIONS) + 1))
@@ -190,29 +194,29 @@ def test_who_is_killed_between_two_statements_leaves_the_version_before_them(pat
     assert set(seen) == set(range(start, len(steps) + 1))
 
 
-def test_no_step_without_a_copy(version_1: Path) -> None:
+def test_no_step_without_a_copy(of_today: Path) -> None:
     """What cannot be copied is not upgraded."""
-    version_1.with_name("state.db.v1.bak").mkdir()
-    with pytest.raises(StateError, match=r"cannot be copied to .*state\.db\.v1\.bak before it is upgraded"):
-        upgraded(version_1, (*MIGRATIONS, NOTES))
-    assert version(version_1) == 1
+    of_today.with_name(COPY).mkdir()
+    with pytest.raises(StateError, match=rf"cannot be copied to .*state\.db\.v{LATEST}\.bak before it is upgraded"):
+        upgraded(of_today, (*MIGRATIONS, NOTES))
+    assert version(of_today) == LATEST
 
 
-def test_a_copy_that_sqlite_cannot_write_stops_the_upgrade_too(version_1: Path) -> None:
+def test_a_copy_that_sqlite_cannot_write_stops_the_upgrade_too(of_today: Path) -> None:
     """A leftover that is in the way is named, whatever it is."""
-    version_1.with_name("state.db.v1.bak.new").mkdir()
+    of_today.with_name(f"{COPY}.new").mkdir()
     with pytest.raises(StateError, match="cannot be copied to"):
-        upgraded(version_1, (*MIGRATIONS, NOTES))
-    assert version(version_1) == 1
+        upgraded(of_today, (*MIGRATIONS, NOTES))
+    assert version(of_today) == LATEST
 
 
-def test_the_leftover_of_a_copy_that_was_cut_off_is_no_hindrance(version_1: Path) -> None:
+def test_the_leftover_of_a_copy_that_was_cut_off_is_no_hindrance(of_today: Path) -> None:
     """Nor is a copy of an earlier attempt: the newest one counts."""
-    version_1.with_name("state.db.v1.bak.new").write_text("half")
-    version_1.with_name("state.db.v1.bak").write_text("old")
-    upgraded(version_1, (*MIGRATIONS, NOTES))
-    assert names(version_1.parent) == ["state.db", "state.db.v1.bak"]
-    assert version(version_1.with_name("state.db.v1.bak")) == 1
+    of_today.with_name(f"{COPY}.new").write_text("half")
+    of_today.with_name(COPY).write_text("old")
+    upgraded(of_today, (*MIGRATIONS, NOTES))
+    assert names(of_today.parent) == ["state.db", COPY]
+    assert version(of_today.with_name(COPY)) == LATEST
 
 
 def test_a_store_in_memory_needs_no_copy() -> None:
@@ -224,24 +228,26 @@ def test_a_store_in_memory_needs_no_copy() -> None:
         assert store.list_runs() == []
 
 
-def test_an_older_database_is_not_worked_on_before_its_upgrade(version_1: Path) -> None:
+def test_an_older_database_is_not_worked_on_before_its_upgrade(of_today: Path) -> None:
     """Opening alone changes nothing; the refusal says both versions and what upgrades."""
-    with closing(SqliteStateStore(version_1, migrations=(*MIGRATIONS, NOTES))) as store:
+    with closing(SqliteStateStore(of_today, migrations=(*MIGRATIONS, NOTES))) as store:
         store.open()
-        with pytest.raises(StateError, match=r"has schema version 1, this LeapSQL works on version 2\n.*leapsql run"):
+        with pytest.raises(
+            StateError, match=rf"has schema version {LATEST}, .* works on version {LATEST + 1}\n.*leapsql run"
+        ):
             store.create_run("dev")
-    assert version(version_1) == 1
+    assert version(of_today) == LATEST
 
 
-def test_a_reader_reads_an_older_database_and_leaves_it_older(version_1: Path) -> None:
+def test_a_reader_reads_an_older_database_and_leaves_it_older(of_today: Path) -> None:
     """It sees the upgraded state without writing it: sensors and plans never write."""
     migrations = (*MIGRATIONS, NOTES)
-    today, later = open_state_reader(version_1), open_state_reader(version_1, migrations=migrations)
+    today, later = open_state_reader(of_today), open_state_reader(of_today, migrations=migrations)
     assert contents(later) == contents(today)
     assert later.read_history() == today.read_history() is not None
-    assert query_state(version_1, "SELECT text FROM notes", migrations=migrations) == (["text"], [("made",)])
-    assert version(version_1) == 1
-    assert "state.db.v1.bak" not in names(version_1.parent)
+    assert query_state(of_today, "SELECT text FROM notes", migrations=migrations) == (["text"], [("made",)])
+    assert version(of_today) == LATEST
+    assert COPY not in names(of_today.parent)
 
 
 def migrate_together(path: Path, ready: Barrier, rounds: int) -> None:
@@ -271,7 +277,7 @@ def test_processes_that_migrate_at_once_apply_each_step_once(path: Path) -> None
     assert [process.exitcode for process in processes] == [0] * workers
     for number in range(rounds):
         file = path.with_name(f"{number}.db")
-        assert version(file) == 3
+        assert version(file) == LATEST + 2
         assert ask(file, "SELECT * FROM notes") == [("made", "first")]
         assert ask(file, "SELECT count(*) FROM current_traces") == [(1,)]
-        assert version(file.with_name(f"{number}.db.v1.bak")) == 1
+        assert version(file.with_name(f"{number}.db.v{LATEST}.bak")) == LATEST

@@ -34,10 +34,10 @@ def apply_batch(
     """
     new = describe(cursor, batch)
     if unique_key:
-        _check_keys(cursor, batch, unique_key, new)
+        check_keys(cursor, batch, unique_key, new)
     if how.time_column is not None:
-        _check_filled(cursor, batch, [how.time_column], new, "time_column")
-    _agree_on_columns(cursor, new, describe(cursor, table), table, how.on_schema_change)
+        check_filled(cursor, batch, [how.time_column], new, "time_column")
+    agree_on_columns(cursor, new, describe(cursor, table), table, how.on_schema_change)
     there = {column.name.casefold() for column in describe(cursor, table)}
     shared = [quote_identifier(column.name) for column in new if column.name.casefold() in there]
     strategy = how.strategy or ("delete+insert" if unique_key else "append")
@@ -68,10 +68,11 @@ def _merge(cursor: DuckDBPyConnection, batch: Relation, table: Relation, matchin
     )
 
 
-def _check_keys(
+def check_keys(
     cursor: DuckDBPyConnection, batch: Relation, unique_key: Sequence[str], columns: Sequence[Column]
 ) -> None:
-    _check_filled(cursor, batch, unique_key, columns, "unique_key")
+    """Refuse a batch in which a key repeats, or is NULL."""
+    check_filled(cursor, batch, unique_key, columns, "unique_key")
     keys = ", ".join(quote_identifier(name) for name in unique_key)
     texts = ", ".join(f"{quote_identifier(name)}::VARCHAR" for name in unique_key)
     with refusals("the keys of the batch cannot be checked"):
@@ -87,7 +88,7 @@ def _check_keys(
         )
 
 
-def _check_filled(
+def check_filled(
     cursor: DuckDBPyConnection, batch: Relation, names: Sequence[str], columns: Sequence[Column], field: str
 ) -> None:
     """Refuse a batch that lacks a column which decides where its rows belong, or has NULL in it."""
@@ -109,7 +110,7 @@ def _check_filled(
         )
 
 
-def _agree_on_columns(
+def agree_on_columns(
     cursor: DuckDBPyConnection, new: Sequence[Column], old: Sequence[Column], table: Relation, on_change: str
 ) -> None:
     """Bring the table's columns in line with the batch's as `on_schema_change` says, or refuse."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,17 @@ from leapsql_core.models import (
     DataTest,
     DataTestResult,
     IncrementalConfig,
+    Partition,
     Relation,
 )
 from leapsql_core.names import quote_identifier
 from leapsql_core.planning import IN_ORDER
-from leapsql_core.protocols import DataVersions, Marker
+from leapsql_core.protocols import DataVersions, Marker, Replacement
 from leapsql_core.warehouses.duckdb.batches import apply_batch
 from leapsql_core.warehouses.duckdb.checking import failing_rows
 from leapsql_core.warehouses.duckdb.columns import describe, plan_of
 from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.partitions import replace_partitions, window_versions
 from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
@@ -81,6 +83,35 @@ class DuckDBTransaction:
         with refusals():
             self._cursor.execute(f"DROP TABLE {batch.sql}")
         return _count(made)
+
+    def replace_partitions(
+        self,
+        relation: Relation,
+        what: Replacement,
+        *,
+        existing: str | None,
+        unique_key: Sequence[str],
+        how: IncrementalConfig,
+    ) -> int:
+        """Replace partitions of the table `relation`; all new rows are there before an old one goes."""
+        batch = Relation("main", f"leapsql_batch_{next(_batch_numbers)}", catalog="temp")
+        if what.anew:
+            self._drop_other_kind(relation, existing, wanted="table")
+        rows = replace_partitions(self._cursor, batch, relation, what, unique_key=unique_key, how=how)
+        with refusals():
+            self._cursor.execute(f"DROP TABLE {batch.sql}")
+        return rows
+
+    def window_versions(
+        self, relation: Relation, column: str, partitions: Sequence[Partition], columns: ColumnSet
+    ) -> Mapping[str, str]:
+        """Take the versions of the rows in the windows of partitions, by key."""
+        described = self.columns(relation)
+        chosen = chosen_columns(described, columns)
+        hashed = [hashed_column(one, self._read_type) for one in chosen]
+        if any(one is None for one in hashed):
+            return {}
+        return window_versions(self._cursor, relation, described, column, partitions, chosen, [h for h in hashed if h])
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return names and types of the columns, in order; a type tells its collation."""
