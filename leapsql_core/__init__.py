@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         Model,
         ModelRun,
         Node,
+        Partitioning,
+        PartitionTrace,
         Project,
         Relation,
         Run,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         Target,
         Trace,
     )
+    from leapsql_core.partitions import partition_column, partitioning_of, read_moment
     from leapsql_core.planning import Plan
     from leapsql_core.protocols import StateReader, StateStore, Warehouse
     from leapsql_core.session import (
@@ -63,9 +66,10 @@ _HOMES = {
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
     "models": (
-        "Column DataTest DataTestResult Decision Model ModelRun Node Project Relation Run Seed Snapshot Source Target"
-        " Trace"
+        "Column DataTest DataTestResult Decision Model ModelRun Node PartitionTrace Partitioning Project Relation Run"
+        " Seed Snapshot Source Target Trace"
     ),
+    "partitions": "partition_column partitioning_of read_moment",
     "planning": "Plan",
     "protocols": "StateReader StateStore Warehouse",
     "session": (
@@ -90,6 +94,8 @@ __all__ = [
     "ModelStarted",
     "Node",
     "Origin",
+    "PartitionTrace",
+    "Partitioning",
     "Plan",
     "Planned",
     "Problem",
@@ -121,7 +127,10 @@ __all__ = [
     "open_session",
     "open_state_reader",
     "origins",
+    "partition_column",
+    "partitioning_of",
     "plan_session",
+    "read_moment",
     "stream_session_run",
 ]
 

@@ -9,6 +9,7 @@ import dagster as dg
 from leapsql_core import Node
 from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
 from leapsql_dagster.metadata import definition_metadata
+from leapsql_dagster.partitions import check_kinds, partition_mapping, partitions_def_of
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 
@@ -23,6 +24,7 @@ def leapsql_assets(
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
     required_resource_keys: set[str] | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Make every selected model and seed of a project an asset, computed by the decorated function.
 
@@ -33,7 +35,8 @@ def leapsql_assets(
             yield from leapsql.run(context)
 
     The project is read now; nothing is written and no warehouse is opened. `select` and `exclude` are selections as on
-    the command line; `name` is the op's, the function's own by default.
+    the command line; `name` is the op's, the function's own by default. A backfill of models with partitions is one
+    run, and so one transaction for each model, unless `backfill_policy` says otherwise.
 
     Raises:
         ProjectError: the project has problems.
@@ -50,14 +53,18 @@ def leapsql_assets(
             select=[select] if isinstance(select, str) else select,
             exclude=[exclude] if isinstance(exclude, str) else exclude,
         )
+        specs = asset_specs(loaded)
+        check_kinds(specs)
+        is_parted = any(spec.partitions_def is not None for spec in specs)
         return dg.multi_asset(
-            specs=asset_specs(loaded),
+            specs=specs,
             name=name or compute.__name__,
             can_subset=True,
             op_tags=op_tags,
             pool=pool,
             retry_policy=retry_policy,
             required_resource_keys=required_resource_keys,
+            backfill_policy=backfill_policy or (dg.BackfillPolicy.single_run() if is_parted else None),
         )(compute)
 
     return decorate
@@ -70,11 +77,19 @@ def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
 
 def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
     spec = loaded.translator.get_asset_spec(node)
-    own = [dg.AssetDep(loaded.keys[entry.name]) for entry in node.inputs]
+    nodes = loaded.session.project.nodes
+    own = [
+        dg.AssetDep(
+            loaded.keys[entry.name],
+            partition_mapping=partition_mapping(node, nodes[entry.name]) if entry.name in nodes else None,
+        )
+        for entry in node.inputs
+    ]
     given = {dep.asset_key for dep in spec.deps}
     return spec.replace_attributes(
         deps=[*(dep for dep in own if dep.asset_key not in given), *spec.deps],
         code_version=spec.code_version or loaded.planned.plan.code_versions[node.path],
         metadata={**definition_metadata(loaded, node), **spec.metadata},
         skippable=True,
+        partitions_def=spec.partitions_def or partitions_def_of(node),
     )

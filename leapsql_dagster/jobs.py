@@ -7,6 +7,7 @@ import dagster as dg
 
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.selection import build_leapsql_asset_selection
+from leapsql_dagster.settings import MODE_TAG
 
 
 def build_changed_models_job(
@@ -27,17 +28,19 @@ def build_changed_models_job(
     The mode stands in the job's config, so that the launchpad shows it. It runs in one process, for DuckDB lets one
     process write at a time; `executor_def` says otherwise. `also` adds assets beside the models, such as Python assets
     between them. A job's config replaces what a resource was made with: give `resource` to keep its other fields.
+    Dagster passes over the config of a job with partitions where a run is of none: there the mode stands in its tags.
 
     Raises:
         SelectionError: a word of the selection selects nothing.
     """
     selection = build_leapsql_asset_selection(assets, select, exclude=exclude)
+    is_parted = any(spec.partitions_def is not None for definition in assets for spec in definition.specs)
     return dg.define_asset_job(
         name,
         selection=selection if also is None else selection | also,
         config={"resources": {resource_key: {"config": {**_fields_set(resource), "mode": "changed"}}}},
         description=description or "Builds the models whose code or inputs changed, and skips the rest.",
-        tags=tags,
+        tags={MODE_TAG: "changed", **(tags or {})} if is_parted else tags,
         executor_def=executor_def or dg.in_process_executor,
     )
 

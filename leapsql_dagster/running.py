@@ -18,10 +18,11 @@ from leapsql_core import (
 )
 from leapsql_dagster.loading import LoadedAssets
 from leapsql_dagster.metadata import materialization_metadata
+from leapsql_dagster.partitions import asked_for, is_told_by_events, stream_materializations
 from leapsql_dagster.settings import RunSettings
 from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
 
-RunResult = dg.MaterializeResult[Any] | dg.Output[None]
+RunResult = dg.MaterializeResult[Any] | dg.Output[None] | dg.AssetMaterialization
 
 CODE_VERSION_TAG = "dagster/code_version"
 _MOST_LOGGED = 50
@@ -47,10 +48,12 @@ def stream_run(
     # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
     materializes = environment == loaded.session.project.environment
     awaited = keys_awaited_by_other_steps(context)
+    selection = _selection(context, loaded, session)
     options = RunOptions(
-        selection=_selection(context, loaded, session),
+        selection=selection,
         force=settings.mode == "all",
         full_refresh=settings.full_refresh,
+        partitions=asked_for(context, [session.project.nodes[path] for path in selection]),
         parallel=parallel,
         orchestrator_run_id=context.run.run_id,
     )
@@ -73,6 +76,7 @@ def stream_run(
                 continue
             came_from = origins(session.project, finished, event.path)
             yield from _results(
+                context,
                 event,
                 loaded,
                 came_from,
@@ -103,6 +107,7 @@ def _selection(context: dg.AssetExecutionContext, loaded: LoadedAssets, session:
 
 
 def _results(
+    context: dg.AssetExecutionContext,
     event: ModelFinished,
     loaded: LoadedAssets,
     came_from: Sequence[Origin],
@@ -115,13 +120,17 @@ def _results(
     """Yield what Dagster is told of one model that did not fail."""
     key = loaded.keys[event.path]
     if event.status == "success" and materializes:
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata=materialization_metadata(loaded, event, came_from, run_id=run_id, environment=environment),
-            data_version=None if event.data_version is None else dg.DataVersion(event.data_version),
-            tags={CODE_VERSION_TAG: event.code_version},
-        )
-    elif key in awaited and event.reason != "upstream_failed":
+        metadata = materialization_metadata(loaded, event, came_from, run_id=run_id, environment=environment)
+        if not is_told_by_events(loaded, event.node):
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata=metadata,
+                data_version=None if event.data_version is None else dg.DataVersion(event.data_version),
+                tags={CODE_VERSION_TAG: event.code_version},
+            )
+            return
+        yield from stream_materializations(context, loaded, event, metadata)
+    if key in awaited and event.reason != "upstream_failed":
         yield release(key)
 
 

@@ -1,0 +1,133 @@
+"""Models with partitions in Dagster: their definitions, which a run is of, and an event for each that was built."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from leapsql_core import Model, ModelFinished, Node, UsageError, partition_column, partitioning_of, read_moment
+from leapsql_dagster.loading import LoadedAssets
+
+_KINDS: Mapping[str, type[dg.TimeWindowPartitionsDefinition]] = {
+    "hourly": dg.HourlyPartitionsDefinition,
+    "daily": dg.DailyPartitionsDefinition,
+    "weekly": dg.WeeklyPartitionsDefinition,
+    "monthly": dg.MonthlyPartitionsDefinition,
+}
+#: What is said of every partition; the last of those that were built says the rest for all of them.
+_OF_EACH = ("leapsql/reason", "leapsql/content_hash", "leapsql/environment", "leapsql/run_id", "leapsql/model_run_id")
+_CODE_VERSION, _DATA_VERSION = "dagster/code_version", "dagster/data_version"
+_OF_THE_USER = "dagster/data_version_is_user_provided"
+_INPUT_VERSION, _INPUT_POINTER = "dagster/input_data_version", "dagster/input_event_pointer"
+
+
+def partitions_def_of(node: Node) -> dg.PartitionsDefinition | None:
+    """Return the partitions of a model as Dagster has them, under the same keys; ``None`` if it has none."""
+    partitioning = partitioning_of(node)
+    if partitioning is None:
+        return None
+    if partitioning.every is None:
+        return dg.StaticPartitionsDefinition(list(partitioning.keys))
+
+    def moment(text: str | None) -> datetime | None:
+        return None if text is None or partitioning.every is None else read_moment(text, partitioning.every)
+
+    options: dict[str, Any] = {
+        "start_date": moment(partitioning.start),
+        "end_date": moment(partitioning.end),
+        "end_offset": partitioning.end_offset,
+    }
+    return _KINDS[partitioning.every](**options)
+
+
+def partition_mapping(node: Node, parent: Node) -> dg.PartitionMapping | None:
+    """Return which partitions of `parent` those of `node` read, ``None`` where Dagster's own answer is right.
+
+    That is the windows within its own, where the query shows that it reads the parent by them; and all of them for what
+    has no partitions. Otherwise it may read any. Dagster takes one answer for all in one op that read a parent.
+    """
+    above, own = partitioning_of(parent), partitioning_of(node)
+    if above is None or own is None or not isinstance(node, Model) or not isinstance(parent, Model):
+        return None
+    by, column = dict(node.windowed).get(parent.path), partition_column(parent.config.incremental)
+    is_by_window = by is not None and by.casefold() == column.casefold()
+    is_alike = (own.every is not None and above.every is not None) or own.keys == above.keys != ()
+    return None if is_by_window and is_alike else dg.AllPartitionMapping()
+
+
+def check_kinds(specs: Sequence[dg.AssetSpec]) -> None:
+    """Refuse several kinds of partitions in one op where this version of Dagster cannot select among them.
+
+    Raises:
+        UsageError: it cannot, and there are several.
+    """
+    by_kind = {spec.partitions_def: spec for spec in specs if spec.partitions_def is not None}
+    if len(by_kind) < 2:
+        return
+    try:
+        dg.AssetsDefinition(specs=list(by_kind.values()))
+    except dg.DagsterInvalidDefinitionError as exc:
+        names = ", ".join(sorted(spec.key.to_user_string() for spec in by_kind.values()))
+        raise UsageError(
+            f"this version of Dagster takes one kind of partitions in one op, and these differ: {names}",
+            mend="Upgrade Dagster, or load them apart: @leapsql_assets(…, select=…) for each kind.",
+        ) from exc
+
+
+def asked_for(context: dg.AssetExecutionContext, nodes: Sequence[Node]) -> tuple[str, str] | None:
+    """Return the first and the last partition of `nodes` that a run is of, ``None`` if it is of all that there are."""
+    if all(partitioning_of(node) is None for node in nodes):
+        return None
+    if context.has_partition_key:
+        return context.partition_key, context.partition_key
+    if context.has_partition_key_range:
+        asked = context.partition_key_range
+        return asked.start, asked.end
+    return None
+
+
+def is_told_by_events(loaded: LoadedAssets, node: Node) -> bool:
+    """Tell whether Dagster is told of a build by events of ours: of partitions, and of what reads some.
+
+    Dagster itself looks, for what a step yields, for the partitions of its inputs that the run is of; a run that is of
+    none fails then.
+    """
+    nodes = loaded.session.project.nodes
+    read = (nodes[entry.name] for entry in node.inputs if entry.name in nodes)
+    return any(partitioning_of(one) is not None for one in (node, *read))
+
+
+def stream_materializations(
+    context: dg.AssetExecutionContext, loaded: LoadedAssets, done: ModelFinished, metadata: Mapping[str, Any]
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield a materialization for each partition that was built, or the one of a model that has none."""
+    key, tags = loaded.keys[done.path], _provenance(context, loaded, done.node)
+    tags[_CODE_VERSION] = done.code_version
+    if partitioning_of(done.node) is None:
+        yield dg.AssetMaterialization(key, metadata=metadata, tags={**tags, **_version(done.data_version)})
+    short = {name: metadata[name] for name in _OF_EACH if name in metadata}
+    for number, partition in enumerate(done.partitions, 1):
+        yield dg.AssetMaterialization(
+            key,
+            partition=partition.key,
+            metadata=metadata if number == len(done.partitions) else short,
+            tags={**tags, **_version(partition.data_version)},
+        )
+
+
+def _version(data_version: str | None) -> dict[str, str]:
+    return {} if data_version is None else {_DATA_VERSION: data_version, _OF_THE_USER: "true"}
+
+
+def _provenance(context: dg.AssetExecutionContext, loaded: LoadedAssets, node: Node) -> dict[str, str]:
+    """Return the versions of what a model read, as Dagster knows them by now."""
+    tags: dict[str, str] = {}
+    for entry in node.inputs:
+        key = loaded.keys[entry.name]
+        record = context.instance.get_latest_data_version_record(key)
+        event = None if record is None else record.asset_materialization
+        known = None if event is None else (event.tags or {}).get(_DATA_VERSION)
+        tags[f"{_INPUT_VERSION}/{key.to_user_string()}"] = known or "INITIAL"
+        tags[f"{_INPUT_POINTER}/{key.to_user_string()}"] = "NULL" if record is None else str(record.storage_id)
+    return tags

@@ -1,0 +1,190 @@
+"""Models with partitions in Dagster: backfilled in one run, materialized one by one, mapped to what they read."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_shop import Shop, messages
+
+from leapsql_core import UsageError
+from leapsql_dagster import LeapSQLResource
+
+DAYS = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
+FILES = {
+    "leapsql.yaml": "name: shop\ntarget: {type: duckdb}\n",
+    "seeds/visits.csv": "id,day\n" + "\n".join(f"{n},2024-01-0{1 + n % 4}" for n in range(12)) + "\n",
+    "models/days.sql": """/*---
+materialized: incremental
+incremental:
+  time_column: day
+  partitions: {every: daily, start: 2024-01-01, end: 2024-01-05}
+---*/
+select id, day from visits where day >= '{{ partition.start }}' and day < '{{ partition.end }}'
+""",
+    "models/odd.sql": """/*---
+materialized: incremental
+incremental:
+  time_column: day
+  partitions: {every: daily, start: 2024-01-01, end: 2024-01-05}
+---*/
+select id, day from days where day >= '{{ partition.start }}' and day < '{{ partition.end }}' and id % 2 = 1
+""",
+    "models/count.sql": "select count(*) as n from odd\n",
+}
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, instance: dg.DagsterInstance) -> Shop:
+    made = Shop(tmp_path / "shop", instance)
+    made.write(FILES)
+    return made
+
+
+def key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["main", name])
+
+
+def materialize(shop: Shop, *names: str, first: str = "", last: str = "", **options: Any) -> dg.ExecuteInProcessResult:
+    """Materialize assets as the UI does: of a range of partitions, of one, or of none."""
+    tags = {RANGE_START: first, RANGE_END: last} if last else {}
+    return dg.materialize(
+        [shop.assets(), *options.pop("also", [])],
+        instance=shop.instance,
+        resources={"leapsql": LeapSQLResource(**options.pop("resource", {}))},
+        selection=[key(name) for name in names],
+        partition_key=None if last or not first else first,
+        tags={**tags, **options.pop("tags", {})},
+        raise_on_error=False,
+        **options,
+    )
+
+
+def built(result: dg.ExecuteInProcessResult) -> list[tuple[str, str | None]]:
+    """Return what was materialized, in order."""
+    events = result.get_asset_materialization_events()
+    return [(event.asset_key.path[-1], event.partition) for event in events if event.asset_key]
+
+
+def test_a_backfill_of_three_partitions_is_one_run_and_one_transaction(shop: Shop) -> None:
+    """Of each model one model run; Dagster is told of each partition, with a data version of its own."""
+    assert shop.assets().backfill_policy == dg.BackfillPolicy.single_run()
+    materialize(shop, "visits")
+    result = materialize(shop, "days", "odd", first="2024-01-01", last="2024-01-03")
+    assert result.success, messages(result, shop.instance)
+    assert built(result) == [(name, day) for name in ("days", "odd") for day in DAYS[:3]]
+    assert shop.query("select count(*), min(day)::text, max(day)::text from main.days") == [(9, *DAYS[0:3:2])]
+    assert shop.instance.get_materialized_partitions(key("days")) == set(DAYS[:3])
+    versions = {
+        event.asset_materialization.tags["dagster/data_version"]
+        for event in shop.instance.fetch_materializations(key("days"), limit=9).records
+    }
+    assert len(versions) == 3
+    ((runs,),) = shop.state(
+        "SELECT count(*) FROM partition_traces p JOIN models m ON m.id = p.model_id JOIN model_runs r"
+        " ON r.id = p.model_run_id WHERE m.path = 'days' GROUP BY r.id"
+    )
+    assert runs == 3
+
+
+def test_one_partition_is_materialized_by_its_key(shop: Shop) -> None:
+    """Materialize builds what was clicked; in changed mode what stands is skipped."""
+    materialize(shop, "visits")
+    for _ in range(2):
+        assert built(materialize(shop, "days", first="2024-01-02")) == [("days", "2024-01-02")]
+    changed = {"tags": {"leapsql/mode": "changed"}}
+    assert built(materialize(shop, "days", first="2024-01-02", **changed)) == []
+    assert built(materialize(shop, "days", first="2024-01-03", **changed)) == [("days", "2024-01-03")]
+    assert shop.query("select distinct day::text from main.days order by 1") == [(DAYS[1],), (DAYS[2],)]
+
+
+def test_a_run_of_no_partition_builds_what_is_stale(shop: Shop) -> None:
+    """The job for changed models needs no key: it builds the partitions whose window holds what changed."""
+    result = shop.run()
+    assert result.success, messages(result, shop.instance)
+    assert built(result) == [
+        ("visits", None),
+        *(("days", day) for day in DAYS),
+        *(("odd", day) for day in DAYS),
+        ("count", None),
+    ]
+    shop.edit("seeds/visits.csv", "1,2024-01-02", "13,2024-01-02")
+    assert built(shop.run()) == [("visits", None), ("days", DAYS[1]), ("odd", DAYS[1])]
+    assert built(shop.run()) == []
+
+
+def test_partitions_are_mapped_to_what_the_query_shows(shop: Shop) -> None:
+    """A day reads its own day; what has no partitions reads all of them, and so does what shows no window."""
+
+    def mapping(name: str, parent: str) -> dg.PartitionMapping:
+        graph = shop.definitions().get_repository_def().asset_graph
+        return graph.get_partition_mapping(key(name), key(parent))
+
+    assert isinstance(mapping("odd", "days"), dg.TimeWindowPartitionMapping)
+    assert isinstance(mapping("count", "odd"), dg.AllPartitionMapping)
+    shop.edit("models/odd.sql", "from days where", "from (from days) where")
+    assert isinstance(mapping("odd", "days"), dg.AllPartitionMapping)
+
+
+def test_python_assets_after_partitions_run(shop: Shop) -> None:
+    """Of the same partition, and of all of them."""
+
+    @dg.asset(deps=[dg.AssetDep(key("odd"), partition_mapping=dg.AllPartitionMapping())])
+    def after() -> None:
+        """Reads the whole table."""
+
+    result = materialize(shop, "visits", "days", "odd", "count", also=[after])
+    assert ("count", None) in built(result)
+    result = shop.run(shop.definitions(after, in_job=dg.AssetSelection.assets(after)))
+    assert result.success, messages(result, shop.instance)
+    assert ("after", None) in built(result)
+
+
+def test_a_failing_partition_fails_its_run_and_leaves_the_others(shop: Shop) -> None:
+    """One transaction: nothing of it is there, nor told to Dagster."""
+    materialize(shop, "visits")
+    materialize(shop, "days", first="2024-01-01")
+    shop.edit("models/days.sql", "select id, day", "select id // (day <> '2024-01-03')::int as id, day")
+    shop.edit("models/days.sql", "materialized", "tests: [{not_null: id}]\nmaterialized")
+    result = materialize(shop, "days", first="2024-01-02", last="2024-01-04")
+    assert not result.success
+    assert built(result) == []
+    assert shop.query("select distinct day::text from main.days") == [("2024-01-01",)]
+
+
+def test_keys_are_static_partitions(shop: Shop) -> None:
+    """Under the same names."""
+    shop.write(
+        {
+            "models/odd.sql": None,
+            "models/count.sql": None,
+            "models/days.sql": """/*---
+materialized: incremental
+incremental: {partitions: {keys: ['1', '2'], column: id}}
+---*/
+select id::varchar as id, day from visits where id = '{{ partition.key }}'
+""",
+        }
+    )
+    assert shop.assets().get_asset_spec(key("days")).partitions_def == dg.StaticPartitionsDefinition(["1", "2"])
+    materialize(shop, "visits")
+    assert built(materialize(shop, "days", first="2")) == [("days", "2")]
+    assert shop.query("select id from main.days") == [("2",)]
+
+
+def test_two_kinds_of_partitions_in_one_op_work_or_are_refused(shop: Shop) -> None:
+    """Some versions of Dagster cannot select among them; then loading says so, and apart they work."""
+    months = FILES["models/odd.sql"].replace("daily", "monthly").replace("2024-01-05", "2024-03-01")
+    shop.write({"models/odd.sql": months.replace("select id, day", "select id, day + 0 as day")})
+    try:
+        together = shop.assets()
+    except UsageError as exc:
+        assert "takes one kind of partitions in one op, and these differ: main/days, main/odd" in str(exc)  # noqa: PT017
+        assert shop.assets(exclude="odd+").backfill_policy == dg.BackfillPolicy.single_run()
+        return
+    assert isinstance(together.get_asset_spec(key("odd")).partitions_def, dg.MonthlyPartitionsDefinition)
+    assert materialize(shop, "visits", "days").success
+    assert built(materialize(shop, "odd", "count")) == [("odd", "2024-01-01"), ("odd", "2024-02-01"), ("count", None)]
+    assert built(materialize(shop, "odd", first="2024-02-01")) == [("odd", "2024-02-01")]
+    assert built(materialize(shop, "count")) == [("count", None)]
