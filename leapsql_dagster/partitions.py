@@ -1,6 +1,6 @@
 """Models with partitions in Dagster: their definitions, which a run is of, and an event for each that was built."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,6 +85,28 @@ def asked_for(context: dg.AssetExecutionContext, nodes: Sequence[Node]) -> tuple
         asked = context.partition_key_range
         return asked.start, asked.end
     return None
+
+
+def with_parents_in_parts(keys: Iterable[dg.AssetKey], loaded: Sequence[LoadedAssets]) -> set[dg.AssetKey]:
+    """Return assets with the models above them that have partitions, as far as only such models lie between.
+
+    A run that is of no partition must have them: Dagster looks for the partitions of inputs beside the run, which it is
+    not of. In changed mode those that stand are skipped.
+    """
+    found = set(keys)
+    left = list(found)
+    while left:
+        key = left.pop()
+        for one in loaded:
+            nodes = one.session.project.nodes
+            node = nodes.get(one.paths.get(key, ""))
+            for entry in () if node is None or partitioning_of(node) is None else node.inputs:
+                above = one.keys[entry.name]
+                is_parted = entry.name in nodes and partitioning_of(nodes[entry.name]) is not None
+                if is_parted and above in one.paths and above not in found:
+                    found.add(above)
+                    left.append(above)
+    return found
 
 
 def is_told_by_events(loaded: LoadedAssets, node: Node) -> bool:

@@ -8,6 +8,7 @@ import dagster as dg
 from leapsql_core import LeapSQLError
 from leapsql_dagster.asking import Ask, ask
 from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.partitions import with_parents_in_parts
 
 
 def build_changed_models_schedule(
@@ -36,7 +37,7 @@ def build_changed_models_schedule(
         except LeapSQLError as exc:
             return dg.SkipReason(f"The project cannot be planned: {exc}")
         in_job = job.selection.resolve(context.repository_def.asset_graph)
-        keys = keys_to_schedule(asks, in_job)
+        keys = with_parents_in_parts(keys_to_schedule(asks, in_job), loaded)
         waiting = [path for one in asks for path in one.waiting]
         if waiting:
             context.log.warning(f"Reload the definitions to build: {', '.join(waiting)}")

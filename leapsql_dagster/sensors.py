@@ -8,6 +8,7 @@ import dagster as dg
 from leapsql_core import LeapSQLError
 from leapsql_dagster.asking import Ask, ask
 from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.partitions import with_parents_in_parts
 from leapsql_dagster.settings import CHANGE_TAG
 
 _GOING_ON = [
@@ -52,7 +53,7 @@ def build_changed_models_sensor(
         if repository is None:
             return dg.SkipReason("The definitions are not at hand.")
         graph = repository.asset_graph
-        keys = keys_to_launch(asks, job.selection.resolve(graph), graph)
+        keys = with_parents_in_parts(keys_to_launch(asks, job.selection.resolve(graph), graph), loaded)
         waiting = _waiting(asks)
         if not keys:
             return dg.SkipReason(waiting or _nothing_changed(asks))
