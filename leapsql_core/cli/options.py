@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from leapsql_core.planning import PartitionRange
+if TYPE_CHECKING:
+    from leapsql_core.planning import PartitionRange
 
 FORMS = ("auto", "text", "markdown", "json")
 

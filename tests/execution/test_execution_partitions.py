@@ -10,6 +10,7 @@ import pytest
 from projects import Lab
 
 from leapsql_core.errors import SelectionError
+from leapsql_core.testing import InMemoryStateStore
 
 Make = Callable[..., Lab]
 
@@ -432,3 +433,29 @@ def test_a_kill_between_commit_and_note_loses_no_partition(lab: Lab) -> None:
     assert built(lab) == ["2026-02-26", "2026-02-28"]
     assert keys(lab) == DAYS
     lab.assert_as_from_scratch()
+
+
+def test_a_lost_state_is_read_back_with_its_partitions(lab: Lab) -> None:
+    """Nothing that stands is built again; and what changed since is seen, window by window."""
+    lab.run(partitions=("2026-02-25", "2026-02-27"))
+    before = lab.snapshot.partitions
+    lab.state = InMemoryStateStore()
+    lab.state.open()
+    lab.state.init_schema()
+    lab.sql("insert into raw.events values (4, 'c', '2026-02-25')")
+    outcome = lab.run()
+    assert [one.key for one in outcome["days"].partitions] == ["2026-02-25", "2026-02-28"]
+    kept = {one.key: one.model_run_id for one in lab.snapshot.partitions["days"]}
+    assert kept["2026-02-26"] == before["days"][1].model_run_id
+    lab.assert_as_from_scratch()
+
+
+def test_a_table_that_is_taken_over_has_all_partitions(lab: Lab) -> None:
+    """As it stands; what changes later makes those stale whose window holds it."""
+    lab.sql("create table main.days as select id, day, what from raw.events where day < '2026-03-01' and id > 0")
+    assert lab.run("days", adopt=True).status == "completed"
+    assert keys(lab) == DAYS
+    assert "days" not in lab.run().built
+    lab.sql("insert into raw.events values (4, 'c', '2026-02-28')")
+    assert built(lab) == ["2026-02-28"]
+    assert ids(lab) == [1, 2, 3, 4]
