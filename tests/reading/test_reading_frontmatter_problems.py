@@ -57,7 +57,7 @@ def problems_of(text: str) -> list[str]:
         (
             "incremental: {unique_key: a}",
             "unknown key `incremental.unique_key`",
-            "Known keys: on_query_change, on_schema_change, strategy, time_column.",
+            "Known keys: on_query_change, on_schema_change, partitions, strategy, time_column.",
         ),
         (
             "incremental: {strategy: merg}",
@@ -159,7 +159,7 @@ select 1
         "models/a.sql:7: unknown key `colum`\n    Did you mean column or columns?",
         "models/a.sql:9: the test not_null(id) stands there twice\n    Keep one of them.",
         "models/a.sql:10: unknown key `incremental.x`\n"
-        "    Known keys: on_query_change, on_schema_change, strategy, time_column.",
+        "    Known keys: on_query_change, on_schema_change, partitions, strategy, time_column.",
         "models/a.sql:11: unknown key `tag`\n    Did you mean tags?",
     ]
 
