@@ -191,11 +191,10 @@ def plan(
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
         if path in chosen and decision.action != "skip":
             moving.add(path)
-        in_parts = bool(decision.partitions)
         if stock is not None:
             decision = choose_partitions(decision, node, stale, stock, force=force and path in chosen)
         decision = _with_failures(decision, node, failures.get(path))
-        decisions[path] = _with_mode(decision, node, stock, in_parts=in_parts)
+        decisions[path] = _with_mode(decision, node, stock)
     return Plan(
         environment=snapshot.environment,
         decisions={path: decision for path, decision in decisions.items() if path in chosen},
@@ -233,7 +232,7 @@ def settle(
         found = decision_of(node, in_doubt, stock)
     if found is None:
         return compare_tests(node, trace, book=book) or otherwise
-    return _with_mode(_in_doubt(found), node, stock, in_parts=bool(found.partitions))
+    return _with_mode(_in_doubt(found), node, stock)
 
 
 def _in_doubt(decision: Decision) -> Decision:
@@ -332,11 +331,11 @@ def _with_failures(decision: Decision, node: Node, failure: Failure | None) -> D
     return dataclasses.replace(decision, detail=f"{decision.detail}; it failed {times} since")
 
 
-def _with_mode(decision: Decision, node: Node, stock: Stock | None = None, *, in_parts: bool = False) -> Decision:
-    """Return a decision with the way that a build for it goes; `in_parts` tells that partitions gave the reason."""
+def _with_mode(decision: Decision, node: Node, stock: Stock | None = None) -> Decision:
+    """Return a decision with the way that a build for it goes; some partitions alone are replaced in what stands."""
     mode = _mode(decision, node)
     if mode == "full" and stock is not None and len(decision.partitions) < len(stock.listed):
-        mode = "incremental" if in_parts or decision.reason in _LEAVE_OTHERS else mode
+        mode = "incremental" if decision.reason in _LEAVE_OTHERS else mode
     return decision if decision.mode == mode else dataclasses.replace(decision, mode=mode)
 
 
