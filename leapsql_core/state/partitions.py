@@ -21,16 +21,14 @@ from leapsql_core.state.notation import (
 
 def read_partitions(connection: sqlite3.Connection, environment: str) -> dict[str, tuple[PartitionTrace, ...]]:
     """Return the partitions that models have in one environment, by path and in the order of their keys."""
-    readings = {
-        (row["model_id"], row["reading"]): tuple(map(_read_input, json.loads(row["inputs"])))
-        for row in connection.execute("SELECT * FROM partition_readings WHERE environment = ?", (environment,))
-    }
     found: dict[str, list[PartitionTrace]] = {}
-    for row in connection.execute(
+    rows = connection.execute(
         "SELECT partition_traces.*, models.path FROM partition_traces JOIN models ON models.id = model_id"
         " WHERE environment = ? ORDER BY models.path, partition_key",
         (environment,),
-    ):
+    ).fetchall()
+    readings = _read_readings(connection, environment) if rows else {}
+    for row in rows:
         partition = PartitionTrace(
             key=row["partition_key"],
             model_run_id=row["model_run_id"],
@@ -42,6 +40,11 @@ def read_partitions(connection: sqlite3.Connection, environment: str) -> dict[st
         )
         found.setdefault(row["path"], []).append(partition)
     return {path: tuple(partitions) for path, partitions in found.items()}
+
+
+def _read_readings(connection: sqlite3.Connection, environment: str) -> dict[tuple[str, int], tuple[TraceInput, ...]]:
+    rows = connection.execute("SELECT * FROM partition_readings WHERE environment = ?", (environment,))
+    return {(row["model_id"], row["reading"]): tuple(map(_read_input, json.loads(row["inputs"]))) for row in rows}
 
 
 def write_partitions(connection: sqlite3.Connection, build: Build, *, model_id: str) -> None:
