@@ -43,7 +43,9 @@ if TYPE_CHECKING:
         Target,
         Trace,
     )
+    from leapsql_core.names import did_you_mean
     from leapsql_core.planning import Plan
+    from leapsql_core.project import problem_within
     from leapsql_core.protocols import StateReader, StateStore, Warehouse
     from leapsql_core.session import (
         Planned,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         plan_session,
         stream_session_run,
     )
+    from leapsql_core.starter import start_project
     from leapsql_core.state import SqliteStateStore, open_state_reader
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
@@ -66,11 +69,14 @@ _HOMES = {
         "Column DataTest DataTestResult Decision Model ModelRun Node Project Relation Run Seed Snapshot Source Target"
         " Trace"
     ),
+    "names": "did_you_mean",
     "planning": "Plan",
+    "project": "problem_within",
     "protocols": "StateReader StateStore Warehouse",
     "session": (
         "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
     ),
+    "starter": "start_project",
     "state": "SqliteStateStore open_state_reader",
     "warehouses.duckdb.warehouse": "DuckDBWarehouse",
 }
@@ -115,6 +121,7 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "did_you_mean",
     "find_database",
     "model_path",
     "models_built_in",
@@ -122,6 +129,8 @@ __all__ = [
     "open_state_reader",
     "origins",
     "plan_session",
+    "problem_within",
+    "start_project",
     "stream_session_run",
 ]
 

@@ -150,6 +150,20 @@ def read_configuration(
     )
 
 
+def source_line(text: str, source: str, keys: KeyPath) -> int:
+    """Return the line of ``leapsql.yaml`` that `keys` lead to in the entry of `source`, or the nearest around it.
+
+    Raises:
+        ProjectError: the text cannot be read as YAML.
+    """
+    written = read_yaml(text, file=CONFIG_FILE)
+    entries = written.data.get("sources")
+    for name in entries if isinstance(entries, dict) else ():
+        if name.casefold() == source.casefold():
+            return written.line_of(("sources", name, *keys))
+    return written.line_of(("sources",))
+
+
 def _read_document(
     text: str, environ: Mapping[str, str], environment: str | None
 ) -> tuple[ProjectDocument, dict[str, int]]:

@@ -176,6 +176,20 @@ def read_model_text(text: str, *, file: str) -> ModelText:
     return _model_text(config, text[after:], 1 + text.count("\n", 0, after), lines)
 
 
+def frontmatter_line(text: str, keys: KeyPath, *, file: str) -> int:
+    """Return the line of `file`, whose `text` begins with frontmatter, that `keys` lead to, or the nearest around it.
+
+    Raises:
+        ProjectError: the frontmatter cannot be read as YAML.
+    """
+    opening = _OPENING.match(text)
+    if opening is None:
+        return 1
+    end = text.find(_CLOSING, opening.end())
+    first_line = 1 + text.count("\n", 0, opening.end())
+    return read_yaml(text[opening.end() : max(end, opening.end())], file=file, first_line=first_line).line_of(keys)
+
+
 def _model_text(config: ModelConfig, rest: str, line: int, lines: Mapping[str, int]) -> ModelText:
     template = rest.strip()
     return ModelText(config, template, line + rest[: len(rest) - len(rest.lstrip())].count("\n"), lines)

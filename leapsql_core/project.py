@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leapsql_core.compilation import Compiler, ProjectTexts, SeedFile
-from leapsql_core.configuration import CONFIG_FILE, ProjectConfig, read_configuration
+from leapsql_core.configuration import CONFIG_FILE, ProjectConfig, read_configuration, source_line
+from leapsql_core.documents import KeyPath
 from leapsql_core.errors import Problem, ProjectError, WarehouseError
+from leapsql_core.frontmatter import frontmatter_line
 from leapsql_core.hashing import fingerprint_bytes
-from leapsql_core.models import Project
+from leapsql_core.models import Model, Project, Source
 from leapsql_core.parse_cache import ParseCache
 from leapsql_core.rendering import MacroFile
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
@@ -117,6 +119,24 @@ def load_project(
     if problems:
         raise ProjectError(problems)
     return LoadedProject(root, config, project, compiler, cache)
+
+
+def problem_within(root: Path, node: Model | Source, keys: KeyPath, cause: str, mend: str = "") -> Problem:
+    """Return a problem of what `keys` lead to in a model's frontmatter, or in a source's entry of `leapsql.yaml`.
+
+    Its line is found in the file as it is now; there is none if the file cannot be read any more.
+    """
+    file = node.file if isinstance(node, Model) else CONFIG_FILE
+    try:
+        text = _read_text(root / file, file)
+        if isinstance(node, Model):
+            line = frontmatter_line(text, keys, file=file)
+        else:
+            line = source_line(text, node.name, keys)
+    except ProjectError:
+        # What is wrong with the file by now will be said when it is loaded the next time.
+        return Problem(file, None, cause, mend)
+    return Problem(file, line, cause, mend)
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
