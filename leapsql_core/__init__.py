@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Planned,
         Session,
         choose,
+        find_catalog,
         find_database,
         model_path,
         models_built_in,
@@ -74,7 +75,8 @@ _HOMES = {
     "project": "problem_within",
     "protocols": "StateReader StateStore Warehouse",
     "session": (
-        "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
+        "Planned Session choose find_catalog find_database model_path models_built_in open_session plan_session"
+        " stream_session_run"
     ),
     "starter": "start_project",
     "state": "SqliteStateStore open_state_reader",
@@ -122,6 +124,7 @@ __all__ = [
     "WarehouseError",
     "choose",
     "did_you_mean",
+    "find_catalog",
     "find_database",
     "model_path",
     "models_built_in",

@@ -335,3 +335,9 @@ def find_database(start: Path, *, environ: Mapping[str, str], environment: str |
     root = find_root(start)
     config = load_configuration(root, environ=environ, environment=environment)
     return database_path(config.target, root)
+
+
+def find_catalog(session: Session) -> tuple[str, str]:
+    """Return the one true path of the database that a session builds in, and the name it goes by in SQL."""
+    database = database_path(session.project.target, session.root)
+    return database if database == ":memory:" else os.path.realpath(database), catalog_of(database)

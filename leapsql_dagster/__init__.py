@@ -2,6 +2,7 @@
 
 from leapsql_dagster.assets import leapsql_assets
 from leapsql_dagster.jobs import build_changed_models_job
+from leapsql_dagster.joining import build_leapsql_definitions
 from leapsql_dagster.loading import LeapSQLProject
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.schedules import build_changed_models_schedule
@@ -17,5 +18,6 @@ __all__ = [
     "build_changed_models_schedule",
     "build_changed_models_sensor",
     "build_leapsql_asset_selection",
+    "build_leapsql_definitions",
     "leapsql_assets",
 ]

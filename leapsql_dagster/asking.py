@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import Decision, Planned, plan_session
-from leapsql_dagster.loading import LoadedAssets, asset_keys
+from leapsql_dagster.loading import LoadedAssets, specs_of
 from leapsql_dagster.resource import LeapSQLResource
 
 
@@ -39,14 +39,14 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
     """
     session = _as_the_resource_says(loaded, resource).open()
     planned = plan_session(session, look=False)
-    keys = asset_keys(session, loaded.translator)
+    specs = specs_of(session, loaded.translator, loaded.key_prefix)
     builds: dict[dg.AssetKey, Decision] = {}
     checks: dict[dg.AssetKey, Decision] = {}
     settled: set[dg.AssetKey] = set()
     waiting: list[str] = []
     wanted: list[str] = []
     for path, decision in planned.plan.decisions.items():
-        key = keys[path]
+        key = specs[path].key
         lasting = decision.action == "build" and not decision.recurring
         if key not in loaded.paths:
             # Left out by the definitions' own selection, or not there when they were loaded.

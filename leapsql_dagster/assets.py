@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import Node
-from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, collecting_nothing, load_assets
 from leapsql_dagster.metadata import definition_metadata
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
@@ -19,9 +19,12 @@ def leapsql_assets(
     exclude: str | Sequence[str] = (),
     name: str | None = None,
     translator: DagsterLeapSQLTranslator | None = None,
+    key_prefix: str | Sequence[str] = (),
+    description: str | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
     required_resource_keys: set[str] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Make every selected model and seed of a project an asset, computed by the decorated function.
@@ -33,7 +36,8 @@ def leapsql_assets(
             yield from leapsql.run(context)
 
     The project is read now; nothing is written and no warehouse is opened. `select` and `exclude` are selections as on
-    the command line; `name` is the op's, the function's own by default.
+    the command line; `key_prefix` stands before the keys of models and seeds. `name` and `description` are the op's,
+    by default the function's own.
 
     Raises:
         ProjectError: the project has problems.
@@ -42,21 +46,25 @@ def leapsql_assets(
     """
     where = project if isinstance(project, LeapSQLProject) else LeapSQLProject(project)
 
+    @collecting_nothing()
     def decorate(compute: Callable[..., Any]) -> dg.AssetsDefinition:
         loaded = load_assets(
             name or compute.__name__,
             where,
             translator=translator or DagsterLeapSQLTranslator(),
+            key_prefix=[key_prefix] if isinstance(key_prefix, str) else key_prefix,
             select=[select] if isinstance(select, str) else select,
             exclude=[exclude] if isinstance(exclude, str) else exclude,
         )
         return dg.multi_asset(
             specs=asset_specs(loaded),
             name=name or compute.__name__,
+            description=description,
             can_subset=True,
             op_tags=op_tags,
             pool=pool,
             retry_policy=retry_policy,
+            backfill_policy=backfill_policy,
             required_resource_keys=required_resource_keys,
         )(compute)
 
@@ -69,7 +77,7 @@ def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
 
 
 def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
-    spec = loaded.translator.get_asset_spec(node)
+    spec = loaded.specs[node.path]
     own = [dg.AssetDep(loaded.keys[entry.name]) for entry in node.inputs]
     given = {dep.asset_key for dep in spec.deps}
     return spec.replace_attributes(

@@ -4,17 +4,20 @@ The project itself stays out of Dagster's metadata, which Dagster copies and ser
 holds it. Loading reads files and, read only, the state; it writes nothing and opens no warehouse.
 """
 
+import gc
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, AssetsDefinition
+from dagster import AssetKey, AssetsDefinition, AssetSpec
 
 from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
+from leapsql_dagster.meta import check_meta
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -56,16 +59,19 @@ class LeapSQLProject:
 class LoadedAssets:
     """A project as this process loaded it, which of it are assets, and under which keys.
 
-    `id` names exactly this content in this process. `keys` are of every model and seed of the project and every
-    source, `paths` lead back for what are assets here, parents first.
+    `id` names exactly this content in this process. `specs` and `keys` are of every model and seed of the project, by
+    path, and of every source, by name: the translator's, models and seeds with `key_prefix` before their keys. `paths`
+    lead back from the keys of what are assets here, parents first.
     """
 
     id: str
     project: LeapSQLProject
     session: Session
     translator: DagsterLeapSQLTranslator
+    key_prefix: Sequence[str]
     select: Sequence[str]
     exclude: Sequence[str]
+    specs: Mapping[str, AssetSpec]
     keys: Mapping[str, AssetKey]
     paths: Mapping[AssetKey, str]
     planned: Planned
@@ -83,6 +89,7 @@ def load_assets(
     project: LeapSQLProject,
     *,
     translator: DagsterLeapSQLTranslator,
+    key_prefix: Sequence[str] = (),
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> LoadedAssets:
@@ -93,15 +100,18 @@ def load_assets(
     """
     session = project.open()
     planned = plan_session(session, look=False)
-    keys = asset_keys(session, translator)
+    specs = specs_of(session, translator, key_prefix)
+    keys = {name: spec.key for name, spec in specs.items()}
     chosen = choose(session, select, exclude=exclude, look=False)
     loaded = LoadedAssets(
-        id=f"{name}-{_digest(session, project)}",
+        id=f"{name}-{_digest(session, project, [list(key_prefix), list(select), list(exclude)])}",
         project=project,
         session=session,
         translator=translator,
+        key_prefix=tuple(key_prefix),
         select=tuple(select),
         exclude=tuple(exclude),
+        specs=specs,
         keys=keys,
         paths={keys[path]: path for path in chosen},
         planned=planned,
@@ -110,33 +120,58 @@ def load_assets(
     return loaded
 
 
-def asset_keys(session: Session, translator: DagsterLeapSQLTranslator) -> dict[str, AssetKey]:
-    """Return the key of every model, seed and source by its path or name.
+def specs_of(
+    session: Session, translator: DagsterLeapSQLTranslator, key_prefix: Sequence[str] = ()
+) -> dict[str, AssetSpec]:
+    """Return what a translator says of every model, seed and source by its path or name.
 
     Raises:
+        ProjectError: `meta.dagster` of some of them says what it may not.
         UsageError: two models or seeds have one key.
     """
     project = session.project
-    keys: dict[str, AssetKey] = {}
+    sources: list[Source] = list(project.sources.values())
+    check_meta(session.root, [*project.nodes.values(), *sources])
+    specs: dict[str, AssetSpec] = {}
     made: dict[AssetKey, str] = {}
     for path, node in project.nodes.items():
-        keys[path] = translator.get_asset_spec(node).key
-        other = made.setdefault(keys[path], path)
+        spec = translator.get_asset_spec(node)
+        specs[path] = spec.replace_attributes(key=spec.key.with_prefix(key_prefix)) if key_prefix else spec
+        other = made.setdefault(specs[path].key, path)
         if other != path:
             raise UsageError(
-                f"{other} and {path} have the same asset key {keys[path].to_user_string()}",
+                f"{other} and {path} have the same asset key {specs[path].key.to_user_string()}",
                 mend="Make get_asset_spec give them different keys.",
             )
-    sources: list[Source] = list(project.sources.values())
-    keys.update({source.name: translator.get_asset_spec(source).key for source in sources})
-    return keys
+    specs.update({source.name: translator.get_asset_spec(source) for source in sources})
+    return specs
 
 
-def _digest(session: Session, project: LeapSQLProject) -> str:
+def join_loaded(loaded: LoadedAssets, keys: Mapping[str, AssetKey]) -> None:
+    """Let sources of loaded assets stand under other `keys`, by name: those of the assets that make them."""
+    _loaded[loaded.id] = replace(loaded, keys={**loaded.keys, **keys})
+
+
+@contextmanager
+def collecting_nothing() -> Iterator[None]:
+    """Keep Python from looking for garbage in a block that makes many objects, all of which stay.
+
+    It would look through everything that Dagster holds, again and again: half the time that loading takes.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _digest(session: Session, project: LeapSQLProject, chosen: list[list[str]]) -> str:
     """Return what tells this content of this project from any other: two that share it can stand for each other."""
     content = {path: node.content_hash for path, node in session.project.nodes.items()}
     place = [str(session.root), str(session.state_path), session.project.environment, project.database]
-    return hashlib.sha256(json.dumps([place, content], sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([place, chosen, content], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def sole_project() -> LeapSQLProject:

@@ -25,8 +25,9 @@ def init(settings: Settings, *, directory: Path | None, name: str | None) -> int
     made = start_project(root, name)
     steps = [] if made.root == Path.cwd() else [f"cd {quote(str(root))}"]
     steps += ["leapsql run", "leapsql why marts.customers", "leapsql dag"][: 3 - len(steps)]
+    headline = line("made the project ", Cell(made.name, "strong"), f" in {made.root}")
     page = [
-        Excerpt("\n".join(made.files), headline=line("made the project ", Cell(made.name, "strong"), f" in {made.root}")),
+        Excerpt("\n".join(made.files), headline=headline),
         *paragraph(line(note) for note in made.notes),
         Excerpt("\n".join(steps), "sh", headline=line("next")),
     ]
