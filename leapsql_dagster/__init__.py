@@ -1,6 +1,7 @@
 """LeapSQL in Dagster: models as assets, built when they changed."""
 
 from leapsql_dagster.assets import leapsql_assets
+from leapsql_dagster.component import LeapSQLProjectComponent
 from leapsql_dagster.jobs import build_changed_models_job
 from leapsql_dagster.joining import build_leapsql_definitions
 from leapsql_dagster.loading import LeapSQLProject
@@ -13,6 +14,7 @@ from leapsql_dagster.translator import DagsterLeapSQLTranslator
 __all__ = [
     "DagsterLeapSQLTranslator",
     "LeapSQLProject",
+    "LeapSQLProjectComponent",
     "LeapSQLResource",
     "build_changed_models_job",
     "build_changed_models_schedule",

@@ -37,7 +37,7 @@ class DagsterLeapSQLTranslator:
         """
         said = read_meta(node)
         model = node if isinstance(node, Model) else None
-        kinds = {"source"} if isinstance(node, Source) else {"duckdb", "sql", node.materialized}
+        kinds = {"duckdb", "source"} if isinstance(node, Source) else {"duckdb", "sql", node.materialized}
         return AssetSpec(
             said.asset_key or _default_key(node.relation),
             description=None if isinstance(node, Seed) else node.config.description or None,
