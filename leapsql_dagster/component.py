@@ -59,8 +59,8 @@ def _project(context: dg.ResolutionContext, given: Any) -> LeapSQLProject:
 class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
     """Every model and seed of a LeapSQL project as an asset, with jobs, schedules and sensors for what changed.
 
-    ``dg scaffold defs leapsql_dagster.LeapSQLProjectComponent sales --init true`` makes one with a project to begin from,
-    ``--project-path`` one of a project that is there.
+    ``dg scaffold defs leapsql_dagster.LeapSQLProjectComponent sales --init true`` makes one with a project to begin
+    from, ``--project-path`` one of a project that is there.
 
     A subclass may override `get_asset_spec`, for how models look, and `execute`, for how they are run.
     """
