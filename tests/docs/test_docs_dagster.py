@@ -109,7 +109,7 @@ def test_rules_of_the_house_hold_for_models_and_sources(load: Load, starter: Pat
     (starter / "models/marts/rates.sql").write_text("SELECT 1 AS rate FROM raw.rates")
     rules: dg.AssetsDefinition = load().by_the_rules
     rates = rules.get_asset_spec(dg.AssetKey(["marts", "rates"]))
-    assert [dep.asset_key.to_user_string() for dep in rates.deps] == ["lake/raw.rates"]
+    assert [dep.asset_key.to_user_string() for dep in rates.deps] == ["lake/raw/rates"]
     assert (rates.group_name, list(rates.owners), rates.tags["layer"]) == ("marts_tables", ["team:marts"], "marts")
     assert rates.automation_condition == dg.AutomationCondition.eager()
     assert rates.freshness_policy == dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24))
