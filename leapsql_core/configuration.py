@@ -71,6 +71,14 @@ class SourceDocument(Document):
         return self
 
 
+class TestsDocument(Document):
+    """``tests:``: what holds of every test that does not say otherwise."""
+
+    __test__ = False
+
+    limit: int = Field(default=5, ge=0)
+
+
 class ProjectDocument(Document):
     """The whole of ``leapsql.yaml``."""
 
@@ -84,6 +92,7 @@ class ProjectDocument(Document):
     target: TargetDocument
     environments: dict[str, EnvironmentDocument] = Field(default_factory=dict)
     sources: dict[str, SourceDocument] = Field(default_factory=dict)
+    tests: TestsDocument = Field(default_factory=TestsDocument)
     secrets: Words = Field(default_factory=list)
 
 
@@ -91,7 +100,8 @@ class ProjectDocument(Document):
 class ProjectConfig:
     """``leapsql.yaml`` as one environment sees it; paths are as written there.
 
-    ``lines`` are those of its keys and, as ``sources.<name>``, of its sources.
+    ``sample_limit`` is how many failures of a test are shown at most. ``lines`` are those of its keys and, as
+    ``sources.<name>``, of its sources.
     """
 
     name: str
@@ -105,6 +115,7 @@ class ProjectConfig:
     vars: Mapping[str, Any]
     sources: Mapping[str, SourceConfig]
     secrets: Secrets
+    sample_limit: int = 5
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -146,6 +157,7 @@ def read_configuration(
             for name, source in sorted(document.sources.items())
         },
         secrets=_secrets(document.secrets, environ),
+        sample_limit=document.tests.limit,
         lines=lines,
     )
 

@@ -6,6 +6,7 @@ LeapSQLError
 ├── SelectionError   a selection that cannot be read or selects nothing
 ├── StateError       the state database: unknown id, wrong transition, newer schema, damage
 ├── WarehouseError   the warehouse: cannot be opened, refuses a statement
+│   └── TestsTangledError   tests that can be run one by one alone
 └── UsageError       options that contradict each other or name nothing
 """
 
@@ -77,6 +78,12 @@ class WarehouseError(LeapSQLError):
         super().__init__(cause, mend=mend)
         self.line = line
         self.in_use = in_use
+
+
+class TestsTangledError(WarehouseError):
+    """Tests could not be run side by side: one of them cannot run, or not beside the others."""
+
+    __test__ = False
 
 
 class UsageError(LeapSQLError):

@@ -81,7 +81,10 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class DataTest:
-    """One test of a model's rows; a failing ``error`` rolls the build back, a failing ``warn`` is reported."""
+    """One test of a model's rows; a failing ``error`` rolls the build back, a failing ``warn`` is reported.
+
+    ``limit`` is how many failures are shown at most, ``None`` if the project says it.
+    """
 
     kind: TestKind
     columns: tuple[str, ...] = ()
@@ -91,6 +94,7 @@ class DataTest:
     expression: str | None = None
     where: str | None = None
     severity: Severity = "error"
+    limit: int | None = None
 
     @property
     def label(self) -> str:
@@ -345,7 +349,7 @@ class Project:
 
     ``nodes`` are models and seeds by path, parents first; ``parents`` those that each reads. ``waits`` names, per
     model, the nodes that only its tests read: they are built before it, but their failure does not stop it.
-    ``warnings`` are problems that stop nothing.
+    ``warnings`` are problems that stop nothing. ``sample_limit`` is how many failures of a test are shown at most.
     """
 
     name: str
@@ -357,6 +361,7 @@ class Project:
     waits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     secrets: Secrets = Secrets()
+    sample_limit: int = 5
 
 
 # ------------------------------------------------------------------------------------------------ what the state keeps

@@ -66,6 +66,15 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedTest:
+    """A test to run: the relation that it refers to, if any, and how many failures to show at most."""
+
+    test: DataTest
+    to: Relation | None = None
+    sample: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """A model or seed as a run registers it: itself, the paths it reads, and its column lineage."""
 
@@ -305,12 +314,13 @@ class WarehouseTransaction(Protocol):
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return the columns of a relation, in order."""
 
-    def run_test(
-        self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
-    ) -> DataTestResult:
-        """Run one test of a relation, with at most `sample` failing rows; `to` is the relation that it refers to.
+    def run_tests(
+        self, relation: Relation, asked: Sequence[AskedTest], *, key: Sequence[str] = ()
+    ) -> tuple[DataTestResult, ...]:
+        """Run tests of a relation, as many of several as can be in one pass over its rows, and return their results.
 
-        `key` are columns that tell its rows apart.
+        `key` are columns that tell its rows apart. `TestsTangledError`: they have to be run one by one; one of them
+        alone never raises it.
         """
 
     def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:

@@ -23,6 +23,7 @@ from leapsql_core.cli.results import (
     result_of,
     stream_result_blocks,
     summary,
+    test_facts,
 )
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
@@ -163,7 +164,8 @@ def run_and_show(
         watch.says("looking at the warehouse")
         account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
     if account.plan is not None:
-        _show_account(settings, session, account, account.plan, seconds=time.monotonic() - began, verbose=verbose)
+        seconds = time.monotonic() - began
+        _show_account(settings, session, account, account.plan, seconds=seconds, verbose=verbose, tested=options.test)
     if account.interruption is not None:
         raise account.interruption
     return DONE if account.status == "completed" else FAILED
@@ -210,14 +212,21 @@ def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds
 
 
 def _show_account(
-    settings: Settings, session: Session, account: Account, plan: Plan, *, seconds: float, verbose: bool
+    settings: Settings,
+    session: Session,
+    account: Account,
+    plan: Plan,
+    *,
+    seconds: float,
+    verbose: bool,
+    tested: bool,
 ) -> None:
     results = _in_order(session, account, plan)
     facts = {
         "run_id": account.run_id,
         "environment": session.project.environment,
         "status": account.status,
-        "models": [result_facts(result) for result in results],
+        "models": [_facts(result, tested=tested) for result in results],
     }
     page = [
         *stream_result_blocks(results, verbose=verbose),
@@ -227,6 +236,12 @@ def _show_account(
     if form_of(settings.output) == "json":
         say_notices(session.project, plan, adopted=account.adopted)
     show(settings.output, page, facts)
+
+
+def _facts(result: Result, *, tested: bool) -> dict[str, Any]:
+    """Return a result as it stands in JSON, with what each test found where tests were asked for."""
+    found = {"tests": [test_facts(test) for test in result.tests]} if tested else {}
+    return {**result_facts(result), **found}
 
 
 def _in_order(session: Session, account: Account, plan: Plan) -> list[Result]:

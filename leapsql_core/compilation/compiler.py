@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from leapsql_core.compilation.conditions import stream_condition_problems
 from leapsql_core.compilation.drafts import (
     Analyst,
     Draft,
@@ -56,6 +57,7 @@ class Compiler:
         made = [self._drafts[path] for path in nodes if path in self._drafts]
         for draft in made:
             problems.extend(stream_column_problems(draft, nodes))
+            problems.extend(stream_condition_problems(draft, nodes, self._analyst))
         if problems:
             raise ProjectError(map(self._masked, problems))
         return Project(
@@ -68,6 +70,7 @@ class Compiler:
             waits=waits,
             warnings=in_file_order(map(self._masked, self._stream_warnings(made, nodes))),
             secrets=self._config.secrets,
+            sample_limit=self._config.sample_limit,
         )
 
     def render_for_run(self, model: Model, run_values: RunValues, incremental: bool) -> Query:

@@ -115,6 +115,7 @@ _EXPECTED = {
     "model_type": "keys and values",
     "string_too_short": "text that is not empty",
     "too_short": "at least one value",
+    "greater_than_equal": "a whole number from 0 on",
 }
 
 _MENDS = {
@@ -124,6 +125,8 @@ _MENDS = {
     "keys and values": "Write `key: value`, one a line, below it.",
     "text that is not empty": "Write something, or take the key out.",
     "at least one value": "Write one at least.",
+    "a whole number": "Write one, such as 5.",
+    "a whole number from 0 on": "Write one, such as 5.",
 }
 
 _MEANT = {**dict.fromkeys(("yes", "on", "y", "1"), "true"), **dict.fromkeys(("no", "off", "n", "0"), "false")}

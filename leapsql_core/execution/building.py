@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event as Flag
 
 from leapsql_core.compilation import columns_of
-from leapsql_core.errors import LeapSQLError
+from leapsql_core.errors import LeapSQLError, TestsTangledError
 from leapsql_core.execution.examining import Examination, TestsFailed, examine
 from leapsql_core.execution.marking import write_record
 from leapsql_core.hashing import fingerprint
@@ -83,7 +83,11 @@ def build(job: Job, warehouse: Warehouse, *, cancelled: Flag) -> Built:
         ProjectError: the template fails with the values of this run.
     """
     try:
-        return _build(job, warehouse, cancelled)
+        try:
+            return _build(job, warehouse, cancelled)
+        except TestsTangledError:
+            # The transaction is gone. Once more: one by one, each test says what is wrong with it.
+            return _build(job, warehouse, cancelled, one_by_one=True)
     except TestsFailed:
         raise
     except LeapSQLError as exc:
@@ -93,7 +97,7 @@ def build(job: Job, warehouse: Warehouse, *, cancelled: Flag) -> Built:
         raise
 
 
-def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
+def _build(job: Job, warehouse: Warehouse, cancelled: Flag, *, one_by_one: bool = False) -> Built:
     began = time.perf_counter()
     text = job.render() if job.builds else ""
     rendered = time.perf_counter()
@@ -117,7 +121,14 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             row_count=taken.rows if taken.versions else None,
             columns=columns,
             versions=taken.versions[: len(sets)],
-            tests=examine(transaction, job.node, job.examinations, bases, go_on=lambda: _go_on(cancelled)),
+            tests=examine(
+                transaction,
+                job.node,
+                job.examinations,
+                bases,
+                one_by_one=one_by_one,
+                go_on=lambda: _go_on(cancelled),
+            ),
             bases=bases,
             sql=text if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
             execution_ms=0,

@@ -14,7 +14,7 @@ from leapsql_core.execution.ledger import record_of
 from leapsql_core.execution.observing import take_source_versions
 from leapsql_core.models import Decision, Model, Node, Source, Trace, TraceInput
 from leapsql_core.planning import data_test_basis, data_test_hash, is_file, reads_order, version_key
-from leapsql_core.protocols import Build, Marker
+from leapsql_core.protocols import AskedTest, Build, Marker
 from leapsql_core.rendering import RunValues
 
 
@@ -97,10 +97,12 @@ def _examinations(course: Course, node: Node) -> tuple[Examination, ...]:
     if not isinstance(node, Model):
         return ()
     kept, book = course.kept_tests.get(node.path, {}), course.ledger.book
+    usual = course.shop.project.sample_limit
     found: list[Examination] = []
     for test, to in zip(node.config.tests, node.tested, strict=True):
         basis = data_test_basis(node, test, to, book=book, observations=course.look.observations)
-        found.append(Examination(test, to, basis, kept.get(data_test_hash(test, to))))
+        asked = AskedTest(test, to, usual if test.limit is None else test.limit)
+        found.append(Examination(asked, basis, kept.get(data_test_hash(test, to))))
     return tuple(found)
 
 

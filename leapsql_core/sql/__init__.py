@@ -9,7 +9,7 @@ from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
 from leapsql_core.sql.resolution import resolve
 from leapsql_core.sql.scanning import scan
-from leapsql_core.sql.tokens import mentioned, same_tokens
+from leapsql_core.sql.tokens import is_closed, is_several, mentioned, same_tokens
 
 __all__ = [
     "DatabaseColumn",
@@ -17,7 +17,9 @@ __all__ = [
     "DatabaseReading",
     "DatabaseTable",
     "KnownInput",
+    "is_closed",
     "is_decided_by_its_row",
+    "is_several",
     "lineage",
     "mentioned",
     "overlooked_calls",

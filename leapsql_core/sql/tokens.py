@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from leapsql_core.names import fold
@@ -173,6 +174,34 @@ def mentioned(text: str, names: Collection[str]) -> list[str]:
     here = {fold(token.name) for token in lexed.tokens}
     folded = fold(text) if lexed.odd else ""
     return sorted(name for name in names if fold(name) in here or (lexed.odd and fold(name) in folded))
+
+
+_CLOSES: Final = {")": "(", "]": "[", "}": "{"}
+
+
+def is_closed(text: str) -> bool:
+    """Tell whether every bracket of a text of SQL is closed within it, and no statement ends in it.
+
+    >>> is_closed("a in (1, 2) and b[1] = ')'"), is_closed("a) or (b"), is_closed("(a"), is_closed("a; b")
+    (True, False, False, False)
+    """
+    opened: list[str] = []
+    for token in lex(text).tokens:
+        if token.text in _CLOSES.values():
+            opened.append(token.text)
+        elif token.text == ";" or (token.text in _CLOSES and (not opened or opened.pop() != _CLOSES[token.text])):
+            return False
+    return not opened
+
+
+def is_several(text: str) -> bool:
+    """Tell whether an expression holds ``COLUMNS(…)``, and so is one for each of several columns.
+
+    >>> is_several("Columns(*) > 0"), is_several("columns > 0 and x = 'columns(*)'")
+    (True, False)
+    """
+    tokens = lex(text).tokens
+    return any(token.word == "columns" and after.text == "(" for token, after in pairwise(tokens))
 
 
 def same_tokens(a: str, b: str) -> bool:

@@ -132,7 +132,7 @@ def test_every_kind_of_test_is_told_of_with_its_keys() -> None:
         (kind,) = code_in(row["test"])
         own = set(_FORMS[kind].document.model_fields) - set(TestDocument.model_fields)
         assert set(code_in(row["keys"])) == own
-    shared = TEXT.partition("Each takes two more keys:")[2].partition("\n\n")[0]
+    shared = TEXT.partition("Each takes three more keys:")[2].partition("\n\n")[0]
     assert set(TestDocument.model_fields) | {"error"} == set(code_in(shared))
     assert all(f"`{severity}`" in TEXT.partition("\n## Tests\n")[2] for severity in get_args(Severity))
 

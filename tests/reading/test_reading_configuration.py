@@ -31,6 +31,7 @@ sources:
   raw.days: {version: always}
   lake: {version: never}
   plain:
+tests: {limit: 9}
 secrets: [TOKEN, KEY]
 """
 
@@ -64,6 +65,7 @@ def test_every_key_is_read() -> None:
             "raw.orders": SourceConfig("column", "updated_at", "Orders", {"dagster": {"asset_key": "a/b"}}),
         },
         secrets=Secrets({"TOKEN": "s3cret"}),
+        sample_limit=9,
         lines=config.lines,
     )
     assert list(config.sources) == ["lake", "plain", "raw.days", "raw.orders"]
@@ -88,7 +90,9 @@ def test_only_the_type_of_the_target_has_to_be_said() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["name", "models_dir", "environment", "vars", "environments", "sources", "secrets"])
+@pytest.mark.parametrize(
+    "key", ["name", "models_dir", "environment", "vars", "environments", "sources", "tests", "secrets"]
+)
 def test_a_key_with_nothing_behind_it_counts_as_not_written(key: str) -> None:
     """As when its values are commented out."""
     plain, config = configure(TARGET), configure(f"{TARGET}{key}:\n")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from reading_samples import TARGET, configuration_problems
 
-KEYS = "environment, environments, macros_dir, models_dir, name, secrets, seeds_dir, sources, state_path, target, vars"
+KEYS = (
+    "environment, environments, macros_dir, models_dir, name, secrets, seeds_dir, sources, state_path, target, tests, vars"
+)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
+from leapsql_core.errors import TestsTangledError, WarehouseError
 from leapsql_core.models import (
     Column,
     ColumnSet,
@@ -18,11 +19,12 @@ from leapsql_core.models import (
 )
 from leapsql_core.names import quote_identifier
 from leapsql_core.planning import IN_ORDER
-from leapsql_core.protocols import DataVersions, Marker
+from leapsql_core.protocols import AskedTest, DataVersions, Marker
 from leapsql_core.warehouses.duckdb.batches import apply_batch
 from leapsql_core.warehouses.duckdb.checking import failing_rows
 from leapsql_core.warehouses.duckdb.columns import describe, plan_of
 from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.counting import COUNTS_ROWS, one_pass
 from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
@@ -86,23 +88,65 @@ class DuckDBTransaction:
         """Return names and types of the columns, in order; a type tells its collation."""
         return describe(self._cursor, relation)
 
-    def run_test(
-        self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
+    def run_tests(
+        self, relation: Relation, asked: Sequence[AskedTest], *, key: Sequence[str] = ()
+    ) -> tuple[DataTestResult, ...]:
+        """Run tests, as many as can be in one pass over the rows; failing rows are shown by `key` and what is tested.
+
+        Raises:
+            TestsTangledError: the pass failed. Run one by one, each test says what is wrong with it.
+            WarehouseError: a test cannot run.
+        """
+        columns = self.columns(relation)
+        counted = self._count_in_one_pass(relation, [one.test for one in asked], columns)
+        return tuple(
+            self._run_test(relation, one, columns, counted.get(place), key=key) for place, one in enumerate(asked)
+        )
+
+    def _count_in_one_pass(
+        self, relation: Relation, tests: Sequence[DataTest], columns: tuple[Column, ...]
+    ) -> dict[int, int]:
+        """Return what is counted in one pass, by the places of the tests."""
+        [(collation,)] = self._cursor.execute("SELECT current_setting('default_collation')").fetchall()
+        counting = one_pass(relation, tests, columns, collates=bool(collation))
+        if counting is None:
+            return {}
+        try:
+            with refusals(f"tests of {relation} cannot run side by side"):
+                [counts] = self._cursor.execute(counting.sql, counting.parameters).fetchall()
+        except WarehouseError as exc:
+            raise TestsTangledError(exc.cause) from exc
+        if len(counts) != len(counting.places):
+            raise TestsTangledError(f"a test of {relation} stands for several")
+        return dict(zip(counting.places, counts, strict=True))
+
+    def _run_test(
+        self,
+        relation: Relation,
+        one: AskedTest,
+        columns: tuple[Column, ...],
+        counted: int | None,
+        *,
+        key: Sequence[str],
     ) -> DataTestResult:
-        """Run one test; a failing one shows at most `sample` failures, a row by its `key` and what is tested."""
-        failing = failing_rows(relation, test, self.columns(relation), to, key=key)
-        with refusals(f"test {test.label} cannot run"):
-            counted = self._cursor.execute(f"SELECT count(*) FROM ({failing.sql})", failing.parameters).fetchone()
-            failures = _count(counted)
-            if failures == 0:
-                return DataTestResult(test, 0)
+        """Run what of a test was not `counted` yet, and show some of what fails it."""
+        if counted == 0:
+            return DataTestResult(one.test, 0)
+        failing = failing_rows(relation, one.test, columns, one.to, key=key)
+        failures = counted if one.test.kind in COUNTS_ROWS else None
+        with refusals(f"test {one.test.label} cannot run"):
+            if failures is None:
+                rows = self._cursor.execute(f"SELECT count(*) FROM ({failing.sql})", failing.parameters)
+                failures = _count(rows.fetchone())
+            if failures == 0 or one.sample == 0:
+                return DataTestResult(one.test, failures)
             # As text, for Python has no form for some of DuckDB's values.
             shown = self._cursor.execute(
-                f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(sample)}", failing.parameters
+                f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(one.sample)}", failing.parameters
             )
             names = tuple(column[0] for column in shown.description or ())
-            rows = tuple(tuple("NULL" if v is None else str(v) for v in row) for row in shown.fetchall())
-        return DataTestResult(test, failures, names, rows)
+            sample = tuple(tuple("NULL" if v is None else str(v) for v in row) for row in shown.fetchall())
+        return DataTestResult(one.test, failures, names, sample)
 
     def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:
         """Take the row count and the version of every column set in one scan.
