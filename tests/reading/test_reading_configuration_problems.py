@@ -6,7 +6,8 @@ import pytest
 from reading_samples import TARGET, configuration_problems
 
 KEYS = (
-    "environment, environments, macros_dir, models_dir, name, secrets, seeds_dir, sources, state_path, target, tests, vars"
+    "environment, environments, macros_dir, models_dir, name, secrets, seeds_dir, sources, state_path, target, tests,"
+    " vars"
 )
 
 
