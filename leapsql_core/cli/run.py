@@ -25,10 +25,12 @@ from leapsql_core.cli.results import (
     summary,
     test_facts,
 )
+from leapsql_core.cli.retry import find_left, retry_line, show_nothing_left
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
 from leapsql_core.models import Model
 from leapsql_core.planning import Plan
+from leapsql_core.retries import Left
 from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
 
@@ -37,8 +39,12 @@ DONE, FAILED = 0, 1
 
 @dataclass(slots=True)
 class Account:
-    """What is known of a run as it goes on; ``results`` by path, in the order they ended."""
+    """What is known of a run as it goes on; ``results`` by path, in the order they ended.
 
+    ``left`` is what it takes up again, if it is asked to.
+    """
+
+    left: Left | None = None
     run_id: str = ""
     status: str = "running"
     plan: Plan | None = None
@@ -74,6 +80,11 @@ def waiting(function: Any) -> Any:
 @command("run")
 @selection
 @forcing
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Only what failed in the last run, was skipped because of that, or was cut off.",
+)
 @building
 @verbose
 def run(
@@ -83,6 +94,7 @@ def run(
     exclude: tuple[str, ...],
     force: bool,
     full_refresh: bool,
+    retry_failed: bool,
     threads: int,
     wait: float,
     verbose: bool,
@@ -93,7 +105,7 @@ def run(
     materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
     """
     options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, retry=retry_failed)
 
 
 @command("seed")
@@ -150,6 +162,7 @@ def run_and_show(
     wait_seconds: float,
     verbose: bool,
     seeds_alone: bool = False,
+    retry: bool = False,
 ) -> int:
     """Run what was selected, show what came of it, and return the exit status."""
     began = time.monotonic()
@@ -161,8 +174,16 @@ def run_and_show(
             chosen = _seeds_among(session, chosen, select)
         if options.test:
             chosen = _tested_among(session, chosen, select)
+        account = Account(left=find_left(session) if retry else None)
+        if account.left is not None:
+            chosen = [path for path in chosen if path in account.left.paths]
         watch.says("looking at the warehouse")
-        account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
+        if chosen or account.left is None:
+            options = replace(options, selection=chosen)
+            _follow(session, options, account, watch, wait_seconds=wait_seconds)
+    if account.left is not None and not chosen:
+        show_nothing_left(settings, session, account.left)
+        return DONE
     if account.plan is not None:
         seconds = time.monotonic() - began
         _show_account(settings, session, account, account.plan, seconds=seconds, verbose=verbose, tested=options.test)
@@ -192,9 +213,8 @@ def _tested_among(session: Session, chosen: Sequence[str], select: Sequence[str]
     return tested
 
 
-def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds: float) -> Account:
+def _follow(session: Session, options: RunOptions, account: Account, watch: Watch, *, wait_seconds: float) -> None:
     """Run to the end, or to the interruption: then what was being built is rolled back, and the run is cancelled."""
-    account = Account()
     events = stream_session_run(session, options, wait_seconds=wait_seconds, on_wait=watch.waits)
     try:
         with closing(events):
@@ -208,7 +228,6 @@ def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds
                     account.status = event.status
     except KeyboardInterrupt as exc:
         account.status, account.interruption = "cancelled", exc
-    return account
 
 
 def _show_account(
@@ -227,9 +246,11 @@ def _show_account(
         "environment": session.project.environment,
         "status": account.status,
         "models": [_facts(result, tested=tested) for result in results],
+        **({} if account.left is None else {"retries": account.left.run_id}),
     }
     page = [
         *stream_result_blocks(results, verbose=verbose),
+        *paragraph([] if account.left is None else [retry_line(account.left, list(plan.decisions))]),
         *paragraph(stream_notices(session.project, plan, adopted=account.adopted, verbose=verbose)),
         *paragraph([summary(results, seconds=seconds)]),
     ]

@@ -153,8 +153,9 @@ def plan(
             decision = _asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
         if path in chosen and adopt and node.relation.key in (observations.relations or {}):
             decision = Decision(path, "build", "adopted", _adoption(node))
-        if path in chosen and test and trace is not None and _compare_relation(node, trace, observations) is None:
-            decision = Decision(path, "check", "tests_requested", "its tests were asked for")
+        if path in chosen and test:
+            stands = trace is not None and _compare_relation(node, trace, observations) is None
+            decision = _tests_asked_for(decision, stands=stands)
         if decision.action == "check":
             changed = None if trace is None else compare_own_tests(node, trace)
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
@@ -257,6 +258,13 @@ def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: boo
     if force and decision.action != "build":
         return Decision(node.path, "build", "requested", "it was asked for")
     return decision
+
+
+def _tests_asked_for(decision: Decision, *, stands: bool) -> Decision:
+    """Return that tests are run; a model that does not stand as it was built cannot be tested, and says why."""
+    if stands:
+        return Decision(decision.path, "check", "tests_requested", "its tests were asked for")
+    return dataclasses.replace(decision, reason="tests_requested")
 
 
 def _with_failures(decision: Decision, node: Node, failure: Failure | None) -> Decision:

@@ -353,6 +353,7 @@ def test_what_is_not_there_as_it_was_built_is_not_tested(lab: Lab) -> None:
     outcome = lab.run(test=True)
     assert outcome.built == set()
     assert outcome["orders"].detail == "1 of 1 pass"
+    assert set(outcome.reasons.values()) == {"tests_requested"}
     assert outcome["later"].error == (
         "models/later.sql: main.later is not there as it was built, so that nothing was tested:"
         " it was never built in dev"
