@@ -12,12 +12,12 @@ from leapsql_core import (
     RunOptions,
     RunStarted,
     Session,
-    models_built_in,
     origins,
     stream_session_run,
 )
 from leapsql_dagster.loading import LoadedAssets
 from leapsql_dagster.metadata import materialization_metadata
+from leapsql_dagster.resuming import task_of
 from leapsql_dagster.settings import RunSettings
 from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
 
@@ -47,8 +47,10 @@ def stream_run(
     # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
     materializes = environment == loaded.session.project.environment
     awaited = keys_awaited_by_other_steps(context)
+    task = task_of(context, loaded, session, settings)
+    yield from (release(key) for key, path in loaded.paths.items() if key in awaited and path in task.done)
     options = RunOptions(
-        selection=_selection(context, loaded, session),
+        selection=task.paths,
         force=settings.mode == "all",
         full_refresh=settings.full_refresh,
         parallel=parallel,
@@ -91,15 +93,6 @@ def stream_run(
     _log_skipped(context, skipped)
     if failed:
         raise _failure(failed, skipped)
-
-
-def _selection(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session) -> list[str]:
-    """Return the selected paths; in a retry, without what earlier attempts of this run have built."""
-    selected = [path for key, path in loaded.paths.items() if key in context.selected_asset_keys]
-    if context.retry_number == 0:
-        return selected
-    built = models_built_in(session, orchestrator_run_id=context.run.run_id)
-    return [path for path in selected if path not in built]
 
 
 def _results(

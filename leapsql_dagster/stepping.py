@@ -32,3 +32,14 @@ def keys_awaited_by_other_steps(context: dg.AssetExecutionContext) -> set[dg.Ass
 def release(key: dg.AssetKey) -> dg.Output[None]:
     """Return an output that lets the steps that wait for `key` go on, and records no materialization."""
     return dg.Output(None, output_name=key.to_python_identifier(), metadata={_WITHOUT_MATERIALIZATION: True})
+
+
+def step_key(context: dg.AssetExecutionContext) -> str:
+    """Return the key of the step that runs."""
+    return context.op_execution_context.get_step_execution_context().step.key
+
+
+def failed_in(instance: dg.DagsterInstance, run_id: str, step: str) -> bool:
+    """Tell whether a step failed in a run, or was cut off in it."""
+    stats = instance.get_run_step_stats(run_id, step_keys=[step])
+    return any(one.status is not None and one.status.value not in ("SUCCESS", "SKIPPED") for one in stats)
