@@ -215,7 +215,11 @@ def reads_order(node: Node) -> bool:
 
 def moves_by_itself(model: Model) -> tuple[str, ...]:
     """Return what makes a model's answer move without any input moving; nothing where its author set it aside."""
-    return () if model.config.volatile == "ignore" else tuple(sorted({*model.volatile, *model.run_values}))
+    if model.config.volatile == "ignore":
+        return ()
+    # Where the last batch ended decides which rows the next one brings, and whether there are any its inputs tell.
+    of_history = {"last_run_at"} if model.materialized == "incremental" else set[str]()
+    return tuple(sorted({*model.volatile, *model.run_values} - of_history))
 
 
 def reads_more(model: Model, trace: Trace) -> bool:

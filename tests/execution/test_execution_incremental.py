@@ -203,6 +203,8 @@ def test_columns_that_change_are_taken_as_is_said(make_lab: Make) -> None:
 
 # ------------------------------------------------------------------------------------------------------ values of a run
 
+PROD = "environments: {prod: {target: {schema: live}}}\n"
+
 
 def test_values_of_a_run_reach_the_sql(make_lab: Make) -> None:
     """`run_started_at` is when this run began, `last_run_at` when the model's last build did; nothing at first."""
@@ -232,14 +234,58 @@ def test_all_models_of_a_run_see_one_beginning(make_lab: Make) -> None:
     assert run == other
 
 
-def test_a_failed_build_is_no_last_run(make_lab: Make) -> None:
-    """What failed left no rows, so the next window begins where the last success did."""
-    text = "select '{{ last_run_at or 0 }}' as last, {{ 'error(1)' if var('fail', false) else '1' }} as x"
-    lab = make_lab({"models/log.sql": "/*---\nmaterialized: incremental\n---*/\n" + text})
+WINDOW = (
+    "/*---\nmaterialized: incremental\n---*/\n"
+    "select id, '{{ last_run_at or 'never' }}' as since, {{ 1 }} as x from raw.events"
+    "{% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}"
+)
+
+
+@pytest.fixture
+def windowed(make_lab: Make) -> Lab:
+    lab = make_lab({"models/log.sql": WINDOW})
+    lab.sql("create schema raw", "create table raw.events as select 1 as id")
     lab.run()
-    built_at = lab.state.read_snapshot("dev").traces["log"].built_at
-    lab.variables = {"fail": True}
-    assert lab.run().failed == {"log"}
-    lab.variables = None
+    return lab
+
+
+def built_at(lab: Lab) -> str:
+    return str(lab.state.read_snapshot("dev").traces["log"].built_at)
+
+
+def test_a_window_since_the_last_run_is_no_reason_for_a_batch(windowed: Lab) -> None:
+    """While the inputs hold the same nothing is done; then the batch begins where the last build did."""
+    first = built_at(windowed)
+    assert windowed.run()["log"].reason == "unchanged"
+    assert windowed.plan().decisions["log"].action == "skip"
+    windowed.sql("insert into raw.events values (2)")
+    assert windowed.run()["log"].reason == "input_changed"
+    assert windowed.rows("select since from main.log where id = 2") == [(first,)]
+
+
+@pytest.mark.parametrize("materialized", ["table", "view"])
+def test_the_time_of_the_last_run_moves_what_has_no_history(make_lab: Make, materialized: str) -> None:
+    """A table or a view that shows it would come out different."""
+    lab = make_lab(
+        {"models/m.sql": f"/*---\nmaterialized: {materialized}\n---*/\nselect '{{{{ last_run_at or 0 }}}}' as x"}
+    )
     lab.run()
-    assert lab.rows("select last from main.log order by last desc")[0][0].startswith(str(built_at)[:19])
+    assert lab.run()["m"].reason == "volatile"
+
+
+def test_only_builds_that_succeed_in_this_environment_are_last_runs(windowed: Lab) -> None:
+    """Neither a build that failed, nor a run that found nothing to do, nor one of another environment."""
+    first = built_at(windowed)
+    windowed.run()
+    windowed.sql("insert into raw.events values (2)")
+    windowed.replace("models/log.sql", "{{ 1 }}", "{{ 'error(1)' if is_incremental() else 1 }}")
+    windowed.replace("models/log.sql", "incremental\n", "incremental\nincremental: {on_query_change: forward_only}\n")
+    assert windowed.run().failed == {"log"}
+    windowed.replace("models/log.sql", "{{ 'error(1)' if is_incremental() else 1 }}", "{{ 1 }}")
+    windowed.environment = "prod"
+    windowed.edit({"leapsql.yaml": "target: {type: duckdb, database: ':memory:'}\n" + PROD})
+    assert windowed.run().built == {"log"}
+    assert windowed.rows("select distinct since from live.log") == [("never",)]
+    windowed.environment = "dev"
+    assert windowed.run().built == {"log"}
+    assert windowed.rows("select since from main.log order by id") == [("never",), (first,)]
