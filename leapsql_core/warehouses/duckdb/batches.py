@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SHOWN = 5
+_OTHERS_SHOWN = 3
+_LONGEST_VALUE = 40
 
 
 def apply_batch(
@@ -104,9 +106,36 @@ def _check_filled(
     if nulls:
         rows = "1 row of the batch has" if nulls == 1 else f"{nulls} rows of the batch have"
         raise WarehouseError(
-            f"{rows} NULL in {field} ({', '.join(names)})",
+            f"{rows} NULL in {field} ({', '.join(names)}): {_some_of(cursor, batch, empty, names, columns)}",
             mend="Filter them out, or choose a column that is always set. Nothing was changed.",
         )
+
+
+def _some_of(
+    cursor: DuckDBPyConnection, batch: Relation, condition: str, names: Sequence[str], columns: Sequence[Column]
+) -> str:
+    """Return some rows of a batch in words: these columns of them, and the first others."""
+    named = {name.casefold() for name in names}
+    chosen = [column.name for column in columns if column.name.casefold() in named]
+    chosen += [column.name for column in columns if column.name.casefold() not in named][:_OTHERS_SHOWN]
+    texts = ", ".join(f"{quote_identifier(name)}::VARCHAR" for name in chosen)
+    with refusals("the keys of the batch cannot be checked"):
+        rows = cursor.execute(
+            f"SELECT {texts} FROM {batch.sql} WHERE {condition} ORDER BY ALL LIMIT {_SHOWN}"
+        ).fetchall()
+    return "; ".join(
+        ", ".join(f"{name} = {_whole_or_not(value)}" for name, value in zip(chosen, row, strict=True)) for row in rows
+    )
+
+
+def _whole_or_not(value: str | None) -> str:
+    """Return a value if it is not long; part of one might be part of a secret, which nobody would know to mask.
+
+    >>> _whole_or_not(None), _whole_or_not("a"), _whole_or_not("a" * 100)
+    ('NULL', 'a', '…')
+    """
+    shown = "NULL" if value is None else value
+    return shown if len(shown) <= _LONGEST_VALUE else "…"
 
 
 def _agree_on_columns(
