@@ -314,6 +314,9 @@ class WarehouseTransaction(Protocol):
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return the columns of a relation, in order."""
 
+    def query_columns(self, query: str) -> tuple[Column, ...]:
+        """Return the columns that a query yields, in order; nothing of it is computed."""
+
     def run_tests(
         self, relation: Relation, asked: Sequence[AskedTest], *, key: Sequence[str] = ()
     ) -> tuple[DataTestResult, ...]:

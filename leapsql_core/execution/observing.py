@@ -115,7 +115,11 @@ def observe(
     )
     views = [model for model in models if model.materialized == "view" and model.path in traces]
     moved = [view for view in views if changed_surroundings(view, traces[view.path], observations, project.secrets)]
-    observations = replace(observations, view_columns={view.path: _columns_shown(warehouse, view) for view in moved})
+    observations = replace(
+        observations,
+        view_columns={view.path: _columns_shown(warehouse, view) for view in moved},
+        batch_columns=_batch_columns(warehouse, snapshot, models, relations),
+    )
     return Look(observations, taken)
 
 
@@ -126,6 +130,25 @@ def _columns_shown(warehouse: Warehouse, view: Model) -> tuple[Column, ...] | No
             return transaction.columns(view.relation)
     except WarehouseError:  # some DuckDBs do not read a view whose columns have changed; making it anew will tell
         return None
+
+
+def _batch_columns(
+    warehouse: Warehouse,
+    snapshot: Snapshot,
+    models: Sequence[Model],
+    relations: Mapping[tuple[str, str], ObservedRelation],
+) -> dict[str, tuple[Column, ...]]:
+    """Return the columns that batches would have now, of models whose tables stand and whose inputs can be read."""
+    found: dict[str, tuple[Column, ...]] = {}
+    for model in models:
+        if model.incremental_query is None or model.path not in snapshot.traces or model.relation.key not in relations:
+            continue
+        try:
+            with warehouse.transaction() as transaction:
+                found[model.path] = transaction.query_columns(model.incremental_query.resolved)
+        except WarehouseError:  # what it reads is still to be built, or the build will say what is wrong
+            continue
+    return found
 
 
 def with_versions(snapshot: Snapshot, taken: Mapping[str, Mapping[str, str]]) -> Snapshot:

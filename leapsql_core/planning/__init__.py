@@ -18,6 +18,7 @@ from leapsql_core.planning.differences import (
 )
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.schema_changes import OTHER_COLUMNS_MEND, SchemaChange, compare_batch, foreseen_change
 from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
@@ -33,6 +34,7 @@ from leapsql_core.planning.versions import (
 __all__ = [
     "ALL_IN_ORDER",
     "IN_ORDER",
+    "OTHER_COLUMNS_MEND",
     "ColumnDifferences",
     "FieldDifference",
     "Finding",
@@ -44,6 +46,7 @@ __all__ = [
     "Orphan",
     "Plan",
     "Prove",
+    "SchemaChange",
     "Side",
     "Texts",
     "VersionBook",
@@ -52,11 +55,13 @@ __all__ = [
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",
+    "compare_batch",
     "compare_columns",
     "compare_environments",
     "data_test_basis",
     "data_test_hash",
     "find_orphans",
+    "foreseen_change",
     "in_words",
     "is_as_marked",
     "is_file",

@@ -15,6 +15,7 @@ from leapsql_core.planning.data_tests import compare_own_tests, compare_tests
 from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.schema_changes import with_schema_change
 from leapsql_core.planning.surroundings import compare_surroundings
 from leapsql_core.planning.versions import ALL_IN_ORDER, VersionBook
 
@@ -161,7 +162,9 @@ def plan(
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
         if path in chosen and decision.action != "skip":
             moving.add(path)
-        decisions[path] = _with_mode(_with_failures(decision, node, failures.get(path)), node)
+        decision = _with_mode(_with_failures(decision, node, failures.get(path)), node)
+        unsure = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
+        decisions[path] = with_schema_change(decision, node, trace, observations, pending=unsure)
     return Plan(
         environment=snapshot.environment,
         decisions={path: decision for path, decision in decisions.items() if path in chosen},

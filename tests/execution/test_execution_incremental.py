@@ -201,6 +201,95 @@ def test_columns_that_change_are_taken_as_is_said(make_lab: Make) -> None:
     assert lab.rows("from main.all order by id") == [(1, "a", None), (2, "b", 20)]
 
 
+# -------------------------------------------------------------------------------------------------------- other columns
+
+GROWING = (
+    "/*---\nmaterialized: incremental\nunique_key: id\n"
+    "incremental: {on_schema_change: HOW, on_query_change: forward_only}\n---*/\n"
+    "select * from raw.events {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}"
+)
+
+
+def growing(make_lab: Make, how: str, **also: str) -> Lab:
+    """Make a table that grows from a source, which then has other columns."""
+    lab = make_lab({"models/events.sql": GROWING.replace("HOW", how), **also})
+    lab.sql("create schema raw", "create table raw.events as select 1 as id, 'a' as what, 5::tinyint as n")
+    lab.run()
+    lab.sql(
+        "create or replace table raw.events as select * from (values (1, 5, true), (2, 6, false)) as v(id, n, fresh)",
+    )
+    return lab
+
+
+CHANGES = "+fresh BOOLEAN, -what, n: TINYINT → INTEGER"
+
+
+@pytest.mark.parametrize(
+    ("how", "columns", "rows"),
+    [
+        ("ignore", ["id", "what", "n"], [(1, "a", 5), (2, None, 6)]),
+        ("append", ["id", "what", "n", "fresh"], [(1, "a", 5, None), (2, None, 6, False)]),
+        ("sync", ["id", "n", "fresh"], [(1, 5, None), (2, 6, False)]),
+    ],
+)
+def test_what_becomes_of_other_columns_is_shown_before_anything_runs(
+    make_lab: Make, how: str, columns: list[str], rows: list[object]
+) -> None:
+    """The plan lists them, and says what will be done; the run does that, and then they are no others."""
+    lab = growing(make_lab, how)
+    decision = lab.plan().decisions["events"]
+    assert (decision.action, decision.reason) == ("build", "input_changed")
+    assert decision.detail.endswith(f"; its batch has other columns: {CHANGES} (on_schema_change: {how})")
+    outcome = lab.run()
+    assert outcome["events"].detail == decision.detail
+    assert [column.name for column in outcome["events"].columns] == columns
+    assert lab.rows("from main.events order by id") == rows
+    lab.sql("insert into raw.events values (3, 7, true)")
+    assert ("its batch has other columns" in lab.plan().decisions["events"].detail) == (how != "sync")
+
+
+def test_a_batch_that_will_be_refused_for_its_columns_is_not_run(make_lab: Make) -> None:
+    """The plan says so; the run fails the model before its query runs, readers wait, and `--full-refresh` is a way."""
+    lab = growing(make_lab, "fail", **{"models/count.sql": "select count(*) as n from events"})
+    detail = lab.plan().decisions["events"].detail
+    said = f"its batch has other columns: {CHANGES} (on_schema_change: fail, and so the batch will be refused)"
+    assert detail.endswith(f"; {said}")
+    outcome = lab.run()
+    assert outcome["events"].error == (
+        f"models/events.sql: the columns of the batch differ from the table's: {CHANGES}\n"
+        "    Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore."
+    )
+    assert (outcome.started, outcome["count"].reason) == ([], "upstream_failed")
+    assert lab.rows("from main.events") == [(1, "a", 5)]
+    assert lab.run(full_refresh=True).built == {"events", "count"}
+    assert lab.rows("from main.events order by id") == [(1, 5, True), (2, 6, False)]
+
+
+@pytest.mark.parametrize("how", ["fail", "append"])
+def test_columns_of_an_input_that_is_still_to_be_built_are_foreseen_by_name(make_lab: Make, how: str) -> None:
+    """Types come to light when it is built; then the batch itself is compared."""
+    text = GROWING.replace("HOW", how).replace("raw.events", "parent")
+    lab = make_lab({"models/events.sql": text, "models/parent.sql": "select 1 as id, 'a' as what"})
+    lab.run()
+    lab.edit({"models/parent.sql": "select 2 as id, 'b' as what, 3 as tens"})
+    decision = lab.plan().decisions["events"]
+    assert f"its batch has other columns: +tens (on_schema_change: {how}" in decision.detail
+    outcome = lab.run()
+    assert outcome.started == ["parent", "events"]
+    refusal = "the columns of the batch differ from the table's: +tens INTEGER"
+    assert (refusal in (outcome["events"].error or "")) == (how == "fail")
+    assert (outcome["events"].status == "success") == (how == "append")
+
+
+def test_the_same_columns_in_another_order_are_no_other_columns(make_lab: Make) -> None:
+    """They are matched by their names, whatever the case."""
+    lab = growing(make_lab, "fail")
+    lab.sql("create or replace table raw.events as select 8::tinyint as N, 'b' as what, 2 as id")
+    assert "other columns" not in lab.plan().decisions["events"].detail
+    assert lab.run().built == {"events"}
+    assert lab.rows("from main.events order by id") == [(1, "a", 5), (2, "b", 8)]
+
+
 # ------------------------------------------------------------------------------------------------------ values of a run
 
 PROD = "environments: {prod: {target: {schema: live}}}\n"

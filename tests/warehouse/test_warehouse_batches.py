@@ -167,7 +167,7 @@ def test_a_few_repeated_keys_are_shown_of_many(warehouse: DuckDBWarehouse, sql: 
 
 
 def test_a_batch_without_a_time_changes_nothing(warehouse: DuckDBWarehouse, sql: Sql) -> None:
-    """A row that lies in no window would be inserted again with every batch; of many, five are shown, no long values."""
+    """A row that lies in no window would be inserted again with every batch; of many, five are shown."""
     sql(ROWS)
     many = "SELECT NULL::INTEGER AS id, repeat('lost ', 20) || n AS name FROM range(7) AS r(n)"
     with pytest.raises(WarehouseError) as caught:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, IncrementalConfig, Relation
 from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.planning import OTHER_COLUMNS_MEND, compare_batch
 from leapsql_core.warehouses.duckdb.columns import describe
 from leapsql_core.warehouses.duckdb.connection import refusals
 
@@ -142,26 +143,17 @@ def _agree_on_columns(
     cursor: DuckDBPyConnection, new: Sequence[Column], old: Sequence[Column], table: Relation, on_change: str
 ) -> None:
     """Bring the table's columns in line with the batch's as `on_schema_change` says, or refuse."""
-    before = {column.name.casefold(): column for column in old}
-    after = {column.name.casefold(): column for column in new}
-    added = [column for key, column in after.items() if key not in before]
-    gone = [column for key, column in before.items() if key not in after]
-    moved = [column for key, column in after.items() if key in before and before[key].type != column.type]
-    if not (added or gone or moved) or on_change == "ignore":
+    change = compare_batch(old, new)
+    if not change or on_change == "ignore":
         return
     if on_change == "fail":
-        changes = [f"+{c.name} {c.type}" for c in added] + [f"-{c.name}" for c in gone]
-        changes += [f"{c.name}: {before[c.name.casefold()].type} → {c.type}" for c in moved]
-        raise WarehouseError(
-            f"the columns of the batch differ from the table's: {', '.join(changes)}",
-            mend="Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore.",
-        )
+        raise WarehouseError(f"the columns of the batch differ from the table's: {change}", mend=OTHER_COLUMNS_MEND)
     with refusals("the columns of the table cannot be changed"):
-        for column in added:
+        for column in change.added:
             cursor.execute(f"ALTER TABLE {table.sql} ADD COLUMN {quote_identifier(column.name)} {column.type}")
         if on_change == "sync":
-            for column in gone:
+            for column in change.gone:
                 cursor.execute(f"ALTER TABLE {table.sql} DROP COLUMN {quote_identifier(column.name)}")
-            for column in moved:
-                name = quote_identifier(before[column.name.casefold()].name)
+            for before, column in change.retyped:
+                name = quote_identifier(before.name)
                 cursor.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {name} SET DATA TYPE {column.type}")

@@ -22,7 +22,7 @@ from leapsql_core.planning import IN_ORDER
 from leapsql_core.protocols import AskedTest, DataVersions, Marker
 from leapsql_core.warehouses.duckdb.batches import apply_batch
 from leapsql_core.warehouses.duckdb.checking import failing_rows
-from leapsql_core.warehouses.duckdb.columns import describe, plan_of
+from leapsql_core.warehouses.duckdb.columns import describe, describe_query, plan_of
 from leapsql_core.warehouses.duckdb.connection import refusals
 from leapsql_core.warehouses.duckdb.counting import COUNTS_ROWS, one_pass
 from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
@@ -87,6 +87,10 @@ class DuckDBTransaction:
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return names and types of the columns, in order; a type tells its collation."""
         return describe(self._cursor, relation)
+
+    def query_columns(self, query: str) -> tuple[Column, ...]:
+        """Return names and types of the columns that a query yields."""
+        return describe_query(self._cursor, query)
 
     def run_tests(
         self, relation: Relation, asked: Sequence[AskedTest], *, key: Sequence[str] = ()

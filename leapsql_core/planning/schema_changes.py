@@ -1,0 +1,84 @@
+"""What becomes of the columns of a table that grows when a batch brings others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from leapsql_core.models import Column, Decision, Model, Node, Trace
+from leapsql_core.planning.observations import Observations
+
+#: What to do about a batch that is refused for its columns.
+OTHER_COLUMNS_MEND = "Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore."
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """Columns that a batch has and its table does not, the reverse, and those of another type: (now, in the batch)."""
+
+    added: tuple[Column, ...] = ()
+    gone: tuple[Column, ...] = ()
+    retyped: tuple[tuple[Column, Column], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything differs."""
+        return bool(self.added or self.gone or self.retyped)
+
+    def __str__(self) -> str:
+        """Return all of it in one line."""
+        changes = [f"+{column.name} {column.type}".rstrip() for column in self.added]
+        changes += [f"-{column.name}" for column in self.gone]
+        changes += [f"{old.name}: {old.type} → {new.type}" for old, new in self.retyped]
+        return ", ".join(changes)
+
+
+def compare_batch(table: Sequence[Column], batch: Sequence[Column]) -> SchemaChange:
+    """Return how the columns of a batch differ from its table's; order and case do not count.
+
+    >>> table = [Column("a", "DATE"), Column("b", "DATE")]
+    >>> str(compare_batch(table, [Column("c", "DATE"), Column("B", "TIME")])), bool(compare_batch(table, table[::-1]))
+    ('+c DATE, -a, b: DATE → TIME', False)
+    """
+    before = {column.name.casefold(): column for column in table}
+    after = {column.name.casefold(): column for column in batch}
+    return SchemaChange(
+        added=tuple(column for name, column in after.items() if name not in before),
+        gone=tuple(column for name, column in before.items() if name not in after),
+        retyped=tuple(
+            (before[name], column)
+            for name, column in after.items()
+            if name in before and before[name].type != column.type
+        ),
+    )
+
+
+def foreseen_change(
+    model: Model, trace: Trace, observations: Observations, *, pending: Collection[str] = ()
+) -> SchemaChange | None:
+    """Return how the next batch of a model will differ from its table, ``None`` if that is not known.
+
+    Of inputs that are `pending` only the names of columns can be foreseen, as far as the query tells them.
+    """
+    if not pending:
+        seen = observations.batch_columns.get(model.path)
+        return None if seen is None else compare_batch(trace.columns, seen)
+    if model.lineage.columns is None:
+        return None
+    types = {column.name.casefold(): column.type for column in trace.columns}
+    named = [Column(column.name, types.get(column.name.casefold(), "")) for column in model.lineage.columns]
+    return compare_batch(trace.columns, named)
+
+
+def with_schema_change(
+    decision: Decision, node: Node, trace: Trace | None, observations: Observations, *, pending: Collection[str]
+) -> Decision:
+    """Return a decision that says of a batch how it will change the columns of the table, if it will."""
+    if decision.mode != "incremental" or decision.action == "skip" or not isinstance(node, Model) or trace is None:
+        return decision
+    change = foreseen_change(node, trace, observations, pending=pending)
+    if not change:
+        return decision
+    on_change = node.config.incremental.on_schema_change
+    refused = ", and so the batch will be refused" if on_change == "fail" else ""
+    said = f"its batch has other columns: {change} (on_schema_change: {on_change}{refused})"
+    return replace(decision, detail=f"{decision.detail}; {said}")
