@@ -107,6 +107,21 @@ def test_what_a_test_looks_up_may_be_a_source(make_lab: Make) -> None:
     assert lab.run().failed == {"orders"}
 
 
+def test_a_lookup_in_a_source_that_lacks_the_column_fails_before_anything_is_built(make_lab: Make) -> None:
+    """The source was looked at: what its columns are is known then."""
+    model = FILES["models/orders.sql"].replace("to: customers, field: id", "to: raw.customers, field: ID")
+    lab = make_lab({"models/orders.sql": model})
+    lab.sql(*RAW)
+    assert lab.run().built == {"orders"}
+    lab.sql("alter table raw.customers rename column id to ids", "insert into raw.orders values (3, 1)")
+    outcome = lab.run()
+    assert outcome.started == []
+    assert outcome["orders"].error == (
+        "models/orders.sql: test relationships(customer → raw.customers.ID): raw.customers has no column `ID`\n"
+        "    Did you mean ids?"
+    )
+
+
 # ------------------------------------------------------------------------------------------------- results that stand
 
 SUMS = {
