@@ -98,9 +98,9 @@ def test_a_selection_narrows_it(shop: Shop) -> None:
 
 def test_force_builds_all_of_it(shop: Shop) -> None:
     """Of what is left, changed or not."""
-    shop.leapsql("run")
+    assert shop.leapsql("run").status == 0
     shop.edit(*BROKEN)
-    shop.leapsql("run")
+    assert shop.leapsql("run").status == 1
     shop.edit(*MENDED)
     facts = shop.json("run", "--retry-failed", "--force")
     assert [(model["path"], model["reason"]) for model in facts["models"]] == [
