@@ -165,7 +165,8 @@ class StateWriter(Protocol):
         """End as failed what else is running in the environment of `run_id`, which has its lease; the ids of these.
 
         Model runs that were running have failed, those that were pending are skipped as ``cancelled``; all of them end
-        with the last that is known of their run. `StateError` if unknown, or without the lease.
+        with the last that is known of their run. So do those that runs which ended by themselves have left open; the
+        ids of these runs come first. `StateError` if unknown, or without the lease.
         """
 
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from leapsql_core.models import Holder, Lease, Run
 from leapsql_core.state.notation import read_time, write_time
-from leapsql_core.state.refusals import DIED, DIED_BUILDING, NEVER_BEGUN, no_lease
+from leapsql_core.state.refusals import DIED, DIED_BUILDING, LEFT_OUT, NEVER_BEGUN, UNTOLD, no_lease
 from leapsql_core.state.runs import create_run, get_run
 
 _TAKE = """
@@ -27,6 +27,20 @@ _RUNNING = """
     LEFT JOIN model_runs ON model_runs.run_id = runs.id
     WHERE leases.run_id = :run_id
     GROUP BY runs.id ORDER BY runs.started_at, runs.rowid
+"""
+
+# A run that completes has closed what was open before it, so no run before the last such one is looked at.
+_UNTOLD = """
+    SELECT runs.id, runs.completed_at
+    FROM leases JOIN runs ON runs.environment = leases.environment AND runs.status <> 'running'
+    WHERE leases.run_id = :run_id
+      AND runs.started_at >= coalesce((
+        SELECT done.started_at FROM runs AS done
+        WHERE done.environment = leases.environment AND done.status = 'completed'
+        ORDER BY done.started_at DESC LIMIT 1
+      ), '')
+      AND EXISTS (SELECT 1 FROM model_runs WHERE run_id = runs.id AND model_runs.status IN ('pending', 'running'))
+    ORDER BY runs.started_at, runs.rowid
 """
 
 
@@ -80,27 +94,36 @@ def renew_lease(connection: sqlite3.Connection, run_id: str, *, now: datetime) -
 
 
 def close_dead_runs(connection: sqlite3.Connection, run_id: str) -> list[str]:
-    """End all other runs of the environment that run; `StateError` if `run_id` has not its lease."""
+    """End all other runs of the environment that run, and what is open in ended ones; the ids of all these runs.
+
+    `StateError` if `run_id` has not the lease of the environment.
+    """
     running = connection.execute(_RUNNING, {"run_id": run_id}).fetchall()
     if not running:
         raise no_lease(get_run(connection, run_id))
     dead = [row for row in running if row["id"] != run_id]
+    untold = connection.execute(_UNTOLD, {"run_id": run_id}).fetchall()
     for row in dead:
-        _close(connection, row["id"], ended=row["last_known"])
-    return [row["id"] for row in dead]
+        _close_model_runs(connection, row["id"], ended=row["last_known"], error=DIED_BUILDING, left_out=NEVER_BEGUN)
+        connection.execute(
+            "UPDATE runs SET status = 'failed', completed_at = ?, error = ? WHERE id = ?",
+            (row["last_known"], DIED, row["id"]),
+        )
+    for row in untold:
+        _close_model_runs(connection, row["id"], ended=row["completed_at"], error=UNTOLD, left_out=LEFT_OUT)
+    return [row["id"] for row in (*untold, *dead)]
 
 
-def _close(connection: sqlite3.Connection, run_id: str, *, ended: str) -> None:
-    reason, detail = NEVER_BEGUN
+def _close_model_runs(
+    connection: sqlite3.Connection, run_id: str, *, ended: str, error: str, left_out: tuple[str, str]
+) -> None:
+    """End what is open in a run: what was running has failed, what was pending is skipped, for a reason in detail."""
     connection.execute(
         "UPDATE model_runs SET status = 'failed', completed_at = ?, error = ? WHERE run_id = ? AND status = 'running'",
-        (ended, DIED_BUILDING, run_id),
+        (ended, error, run_id),
     )
     connection.execute(
         "UPDATE model_runs SET status = 'skipped', completed_at = ?, reason = ?, detail = ?"
         " WHERE run_id = ? AND status = 'pending'",
-        (ended, reason, detail, run_id),
-    )
-    connection.execute(
-        "UPDATE runs SET status = 'failed', completed_at = ?, error = ? WHERE id = ?", (ended, DIED, run_id)
+        (ended, *left_out, run_id),
     )

@@ -111,9 +111,12 @@ class InMemoryStateStore(InMemoryReading, StateStore):
             raise refusals.no_lease(run)
         going_on = [one for one in tables.runs.values() if one.environment == run.environment and one.id != run_id]
         dead = sorted((one for one in going_on if one.status == "running"), key=lambda one: one.started_at)
+        untold = tables.untold_runs(run.environment)
         for one in dead:
             tables.close_dead_run(one)
-        return [one.id for one in dead]
+        for one in untold:
+            tables.close_model_runs(one, ended=one.completed_at, error=refusals.UNTOLD, left_out=refusals.LEFT_OUT)
+        return [one.id for one in (*untold, *dead)]
 
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
         run = self.get_run(run_id)

@@ -77,7 +77,7 @@ def is_broken(path: Path) -> None:
 
 def refers_into_nothing(path: Path) -> None:
     make_state(path, "a")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM models")
 
 

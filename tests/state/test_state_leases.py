@@ -197,6 +197,35 @@ def test_runs_without_a_lease_are_closed_too(store: StateStore, clock: Clock) ->
     assert store.get_run(ended.id) == ended
 
 
+def test_what_an_ended_run_left_open_is_closed_too(store: StateStore, clock: Clock) -> None:
+    """Its disk was full when it was to say what became of its models, and had room again for the end of the run.
+
+    What a run that completed since had before it is not looked at: that one has closed it.
+    """
+    ids = store.register_models([facts("a"), facts("b")])
+    new = [NewModelRun(ids["a"], "running", reason="new"), NewModelRun(ids["b"], "pending", reason="new")]
+    first = begin(store)
+    store.record_model_runs(first.id, new)
+    store.complete_run(first.id, "failed")
+    clock.advance(seconds=1)
+    store.complete_run(begin(store).id, "completed")
+    clock.advance(seconds=1)
+    ended = begin(store)
+    a, b = store.record_model_runs(ended.id, new)
+    ended = store.complete_run(ended.id, "failed", error="the disk is full")
+    clock.advance(days=1)
+    dead = begin(store)
+    run = begin(store, BOB)
+    assert store.close_dead_runs(run.id) == [ended.id, dead.id]
+    rows = {row.id: row for row in store.get_model_runs_for_run(ended.id)}
+    assert [(rows[id_].status, rows[id_].reason) for id_ in (a, b)] == [("failed", "new"), ("skipped", "cancelled")]
+    assert {row.completed_at for row in rows.values()} == {ended.completed_at}
+    assert rows[a].error == "its run ended and could not record what became of it"
+    assert rows[b].detail == "its run ended before it was begun"
+    assert store.get_run(ended.id) == ended
+    assert store.close_dead_runs(run.id) == []
+
+
 def test_only_who_has_the_lease_closes_others(store: StateStore) -> None:
     """A run that was taken for dead, one that has ended and one that nobody knows close nothing."""
     dead, run = begin(store), begin(store, BOB)
