@@ -20,7 +20,25 @@ if TYPE_CHECKING:
 _HELD = re.compile(r"Could not set lock on file|being used by another process|File is already open in")
 _HOLDER = re.compile(r"(?:lock is held in|already open in)\s+(?P<program>.+?) \(PID (?P<pid>\d+)\)", re.DOTALL)
 _HELD_HERE = re.compile(r"same database file with a different configuration")
+_BELOW = re.compile(r"\n\nLINE |\n\nPossible solutions:\n")
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
+#: What is no fault of the statement: how DuckDB says it, and what helps. What stood there stands, for nothing was
+#: committed.
+_MENDS = (
+    (
+        re.compile(r"^Out of Memory Error"),
+        "Raise memory_limit or lower threads under `target.settings` in leapsql.yaml, or build fewer models at a time:"
+        " --threads 1.",
+    ),
+    (
+        re.compile(r"No space left on device|File too large|Disk quota exceeded|Could not (?:write|truncate|sync) file"),
+        "Make room on the disk of the warehouse, and run again: what is left is built then.",
+    ),
+    (
+        re.compile(r"database has been invalidated"),
+        "Run again: the next run goes on from what was committed before.",
+    ),
+)
 _RESERVED_CATALOGS = frozenset({"main", "temp", "system"})
 
 
@@ -116,7 +134,10 @@ def refusals(doing: str = "", *, query_from: int | None = None) -> Iterator[None
         named = _LINE.search(str(exc))
         line = int(named[1]) - query_from + 1 if named and query_from is not None else 0
         cause = first_line(exc)
-        raise WarehouseError(f"{doing}: {cause}" if doing else cause, line=line if line > 0 else None) from exc
+        mend = next((mend for said, mend in _MENDS if said.search(str(exc))), "")
+        raise WarehouseError(
+            f"{doing}: {cause}" if doing else cause, mend=mend, line=line if line > 0 else None
+        ) from exc
     except RuntimeError as exc:
         # What DuckDB makes of a signal that comes while it works in the main thread; Python's own exception is gone.
         if str(exc) == "Query interrupted":
@@ -125,6 +146,6 @@ def refusals(doing: str = "", *, query_from: int | None = None) -> Iterator[None
 
 
 def first_line(exc: Exception) -> str:
-    """Return what an error of DuckDB says, without the excerpt of the statement below it."""
-    said = str(exc).split("\n\nLINE ")[0].strip()
+    """Return what an error of DuckDB says, without what it shows of the statement, or advises, below it."""
+    said = _BELOW.split(str(exc))[0].strip()
     return " ".join(line.strip() for line in said.splitlines() if line.strip())
