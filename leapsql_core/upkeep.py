@@ -9,10 +9,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from leapsql_core.errors import UsageError, WarehouseError
-from leapsql_core.execution import facts_of, lost_builds, see, stream_edited, with_builds
+from leapsql_core.execution import (
+    facts_of,
+    lost_builds,
+    remembered_build,
+    see,
+    stream_edited,
+    with_builds,
+    write_record,
+)
 from leapsql_core.models import Relation, Snapshot
 from leapsql_core.planning import Finding, Observations, stream_disagreements
-from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
+from leapsql_core.protocols import Build, Marker, StateReader, StateStore, Warehouse
 from leapsql_core.session import Session, masked
 from leapsql_core.state import (
     Pruned,
@@ -134,11 +142,35 @@ def _mended(
             with warehouse.transaction() as transaction:
                 transaction.disown(relation, kind=_kind(found, relation))
             mended.append(replace(finding, mend="It counts as drifted now.", mended=True))
+        elif finding.kind == "unmarked" and checkup.repair and finding.path is not None:
+            mended.append(_marked_anew(session, state, warehouse, found, finding, finding.path))
         elif finding.kind == "orphan" and checkup.drop_orphans:
             mended.append(_dropped(session, state, warehouse, found, finding))
         else:
             mended.append(finding)
     return tuple(mended)
+
+
+def _marked_anew(
+    session: Session, state: StateStore, warehouse: Warehouse, found: _Found, finding: Finding, path: str
+) -> Finding:
+    """Write the marker of a relation once more, with the build that the state keeps."""
+    build, node = remembered_build(state, found.snapshot, path), session.project.nodes[path]
+    trace, kind = build.trace, _kind(found, node.relation)
+    marker = Marker(
+        node.relation,
+        path,
+        trace.environment,
+        trace.model_run_id,
+        trace.content_hash,
+        built_at=trace.built_at,
+        history=state.read_history() or "",
+        previous=None,
+        project=session.project.name,
+    )
+    with warehouse.transaction() as transaction:
+        transaction.mark(marker, kind=kind, record=write_record(build))
+    return replace(finding, mend="It was written anew.", mended=True)
 
 
 def _dropped(session: Session, state: StateStore, warehouse: Warehouse, found: _Found, finding: Finding) -> Finding:

@@ -1,8 +1,9 @@
 """Carrying a plan out: one transaction per model, independent models at the same time, every fact recorded."""
 
-from leapsql_core.execution.adopting import lost_builds, with_builds, with_texts
+from leapsql_core.execution.adopting import lost_builds, remembered_build, with_builds, with_texts
 from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
 from leapsql_core.execution.inspecting import stream_edited
+from leapsql_core.execution.marking import write_record
 from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, with_versions
 from leapsql_core.execution.origins import Origin, origins
 from leapsql_core.execution.records import facts_of
@@ -28,6 +29,7 @@ __all__ = [
     "lost_builds",
     "observe",
     "origins",
+    "remembered_build",
     "see",
     "stream_begun_run",
     "stream_edited",
@@ -35,4 +37,5 @@ __all__ = [
     "with_builds",
     "with_texts",
     "with_versions",
+    "write_record",
 ]

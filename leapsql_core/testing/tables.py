@@ -108,7 +108,7 @@ class Tables:
         return sorted(found, key=lambda run: run.started_at)
 
     def close_model_runs(self, run: Run, *, ended: datetime | None, error: str, left_out: tuple[str, str]) -> None:
-        """End what is open in a run: what was running has failed, what was pending is skipped, for a reason in detail."""
+        """End what is open in a run: what was running has failed, what was pending is skipped."""
         reason, detail = left_out
         for row in [row for row in self.model_runs.values() if row.run_id == run.id]:
             if row.status == "running":

@@ -48,6 +48,32 @@ def test_what_agrees_is_said_in_one_line(built: Shop) -> None:
     assert not (built.root / ".leapsql" / "warehouse.duckdb").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("marts.order_log", "delete from _leapsql.markers"),
+        ("staging.orders", "update _leapsql.markers set model_path = 'x'"),
+        ("marts.customers", "update _leapsql.markers set content_hash = 'x'"),
+    ],
+)
+def test_a_marker_that_is_gone_or_changed_is_found_and_written_anew(built: Shop, path: str, change: str) -> None:
+    """Nothing is built for it: the relation is the one that was built. What is written is as good as the first.
+
+    The state can be lost afterwards: it is read back from there, whole.
+    """
+    history = built.json("history")["runs"]
+    name = path.rpartition(".")[2]
+    meddle(built, f"{change} where relation_name = '{name}'")
+    assert found(built) == {("unmarked", path): False}
+    assert {model["action"] for model in built.json("plan")["models"]} == {"skip"}
+    assert found(built, "--repair", status=0) == {("unmarked", path): True}
+    assert found(built, "--deep", status=0) == {}
+    assert built.json("history")["runs"] == history
+    lose_state(built)
+    assert set(built.outcomes().values()) == {"skipped: unchanged"}
+    assert found(built, "--deep", status=0) == {}
+
+
 def test_what_is_missing_or_not_the_one_that_was_built_is_found(built: Shop) -> None:
     """With what mends it, which for a table that grows is up to its owner."""
     meddle(built, "drop table marts.totals")

@@ -31,7 +31,7 @@ _MENDS = (
         " --threads 1.",
     ),
     (
-        re.compile(r"No space left on device|File too large|Disk quota exceeded|Could not (?:write|truncate|sync) file"),
+        re.compile(r"No space left on device|File too large|quota exceeded|Could not (?:write|truncate|sync) file"),
         "Make room on the disk of the warehouse, and run again: what is left is built then.",
     ),
     (
