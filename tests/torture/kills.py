@@ -42,9 +42,7 @@ class Pair:
 def pair(folder: Path, *, seed: int, account: Account) -> Iterator[Pair]:
     """Set both stages up, and measure what a run takes."""
     with closing(Launcher()) as launcher:
-        made = Pair(
-            Stage(folder / "stage", launcher), Stage(folder / "twin", launcher), random.Random(seed), account
-        )
+        made = Pair(Stage(folder / "stage", launcher), Stage(folder / "twin", launcher), random.Random(seed), account)
         measured = made.twin.run(fate=Fate(counts=True))
         assert measured.status == 0, measured.err + measured.out
         made.lines = measured.lines

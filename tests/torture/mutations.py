@@ -35,17 +35,27 @@ CHANGES = (
     Change("dropped", "view", ("DROP VIEW {x}",)),
     Change("replaced by other rows", "table", ("CREATE OR REPLACE TABLE {x} AS SELECT * FROM {x} LIMIT 1",)),
     Change("replaced by the same rows", "table", ("CREATE OR REPLACE TABLE {x} AS SELECT * FROM {x}",)),
-    Change("replaced by a view", "table", ("CREATE TABLE raw.kept_{name} AS FROM {x}", "DROP TABLE {x}",
-                                           "CREATE VIEW {x} AS FROM raw.kept_{name}")),
-    Change("replaced by a table", "view", ("CREATE TABLE raw.kept_{name} AS FROM {x}", "DROP VIEW {x}",
-                                           "CREATE TABLE {x} AS FROM raw.kept_{name}")),
+    Change(
+        "replaced by a view",
+        "table",
+        ("CREATE TABLE raw.kept_{name} AS FROM {x}", "DROP TABLE {x}", "CREATE VIEW {x} AS FROM raw.kept_{name}"),
+    ),
+    Change(
+        "replaced by a table",
+        "view",
+        ("CREATE TABLE raw.kept_{name} AS FROM {x}", "DROP VIEW {x}", "CREATE TABLE {x} AS FROM raw.kept_{name}"),
+    ),
     Change("redefined", "view", ("CREATE OR REPLACE VIEW {x} AS SELECT 1 AS k",)),
     Change("a row more", "table", ("INSERT INTO {x} SELECT * FROM {x} LIMIT 1",)),
     Change("a row less", "table", ("DELETE FROM {x} WHERE rowid = (SELECT min(rowid) FROM {x})",)),
-    Change("a value changed", "table", ("UPDATE {x} SET {column} = {column} + 1"
-                                        " WHERE rowid = (SELECT min(rowid) FROM {x})",)),
-    Change("a value made NULL", "table", ("UPDATE {x} SET {column} = NULL"
-                                          " WHERE rowid = (SELECT max(rowid) FROM {x})",)),
+    Change(
+        "a value changed",
+        "table",
+        ("UPDATE {x} SET {column} = {column} + 1 WHERE rowid = (SELECT min(rowid) FROM {x})",),
+    ),
+    Change(
+        "a value made NULL", "table", ("UPDATE {x} SET {column} = NULL WHERE rowid = (SELECT max(rowid) FROM {x})",)
+    ),
     Change("all rows gone", "table", ("TRUNCATE {x}",)),
     Change("a column more", "table", ("ALTER TABLE {x} ADD COLUMN more INTEGER",)),
     Change("a column less", "table", ("ALTER TABLE {x} DROP COLUMN {column}",)),
@@ -56,14 +66,26 @@ CHANGES = (
     Change("comment of another", "table", ("COMMENT ON TABLE {x} IS 'f3b7'",)),
     Change("marker gone", "table", ("DELETE FROM _leapsql.markers WHERE relation_name = '{name}'",)),
     Change("marker gone", "view", ("DELETE FROM _leapsql.markers WHERE relation_name = '{name}'",)),
-    Change("marker of another build", "table", ("UPDATE _leapsql.markers SET model_run_id = 'f3b7'"
-                                                " WHERE relation_name = '{name}'",)),
-    Change("marker of another model", "table", ("UPDATE _leapsql.markers SET model_path = 'another'"
-                                                " WHERE relation_name = '{name}'",)),
-    Change("marker of another environment", "table", ("UPDATE _leapsql.markers SET environment = 'another'"
-                                                      " WHERE relation_name = '{name}'",)),
-    Change("marker of another text", "table", ("UPDATE _leapsql.markers SET content_hash = 'f3b7'"
-                                               " WHERE relation_name = '{name}'",)),
+    Change(
+        "marker of another build",
+        "table",
+        ("UPDATE _leapsql.markers SET model_run_id = 'f3b7' WHERE relation_name = '{name}'",),
+    ),
+    Change(
+        "marker of another model",
+        "table",
+        ("UPDATE _leapsql.markers SET model_path = 'another' WHERE relation_name = '{name}'",),
+    ),
+    Change(
+        "marker of another environment",
+        "table",
+        ("UPDATE _leapsql.markers SET environment = 'another' WHERE relation_name = '{name}'",),
+    ),
+    Change(
+        "marker of another text",
+        "table",
+        ("UPDATE _leapsql.markers SET content_hash = 'f3b7' WHERE relation_name = '{name}'",),
+    ),
 )
 
 

@@ -88,14 +88,10 @@ def test_a_state_that_becomes_read_only_in_the_middle_of_a_run_ends_it(ticking: 
 
 
 @pytest.mark.parametrize("event", [0, 3])
-def test_a_state_that_another_process_holds_for_too_long_ends_the_run(
-    ticking: Lab, tmp_path: Path, event: int
-) -> None:
+def test_a_state_that_another_process_holds_for_too_long_ends_the_run(ticking: Lab, tmp_path: Path, event: int) -> None:
     """After the time that a fact waits; which process to look for is told, and nothing is lost."""
     with closing(sqlite3.connect(tmp_path / "state" / "state.db", isolation_level=None)) as other:
-        assert refuse_from(
-            ticking, event, lambda: other.execute("BEGIN IMMEDIATE"), lambda: other.execute("ROLLBACK")
-        )
+        assert refuse_from(ticking, event, lambda: other.execute("BEGIN IMMEDIATE"), lambda: other.execute("ROLLBACK"))
     assert_all_is_well(ticking)
 
 
@@ -173,7 +169,13 @@ def project(root: Path, **models: str) -> Path:
 
 def test_a_warehouse_that_has_no_room_fails_the_model_that_needs_it(tmp_path: Path, launcher: Launcher) -> None:
     """The old rows stay, its siblings are built, what helps is told; with room the next run builds what is left."""
-    words = ("-C", str(project(tmp_path / "p", large="select 1 as x", small="select 1 as x")), "run", "--output", "text")
+    words = (
+        "-C",
+        str(project(tmp_path / "p", large="select 1 as x", small="select 1 as x")),
+        "run",
+        "--output",
+        "text",
+    )
     assert launcher.run(*words).status == 0
     project(tmp_path / "p", large="select hash(range) as x from range(400000)", small="select 2 as x")
     ended = launcher.run(*words, fate=Fate(room=1_200_000))
