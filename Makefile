@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DAGSTER_HOME := $(CURDIR)/.dagster_home
 
-.PHONY: help demo dev test lint unit test-matrix bench pictures clean
+ROUNDS ?= 1
+
+.PHONY: help demo dev test lint unit test-matrix torture bench pictures clean
 
 help:
 	@echo "make demo         build the example project through Dagster, twice"
 	@echo "make dev          open the example project in the Dagster UI"
 	@echo "make test         run every check and test"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
+	@echo "make torture      kill, fill, race, damage and fuzz for some ten minutes (ROUNDS=3 for longer, SEED=7 to repeat)"
 	@echo "make bench        measure what finding nothing to do, and data versions, cost on this machine"
 	@echo "make pictures     take the pictures of the documentation anew (needs Chromium)"
 	@echo "make clean        remove what the other targets made"
@@ -55,6 +58,9 @@ matrix-run:
 	.venv-$(NAME)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(PINS)
 	@.venv-$(NAME)/bin/python -c 'from importlib.metadata import version as v; print("$(NAME):", *(f"{p} {v(p)}" for p in ("dagster", "dagster-duckdb", "duckdb", "sqlglot")))'
 	.venv-$(NAME)/bin/pytest --numprocesses 2
+
+torture: $(INSTALLED)
+	@$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks

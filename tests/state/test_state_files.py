@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
-from state_samples import NOON, Clock, Ids, contents, kept, record_new_build, registration
+from state_samples import NOON, Clock, Ids, contents, file_size_limit, kept, record_new_build, registration
 
 from leapsql_core.errors import StateError
 from leapsql_core.protocols import NewModelRun
@@ -200,16 +199,6 @@ def test_a_file_that_cannot_be_written_refuses_facts_and_stays_readable(
             assert other.list_runs() == [run]
             with pytest.raises(StateError, match=f"{path} cannot be written: .*readonly.*\n    Make sure"):
                 other.create_run("dev")
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_fact_that_finds_no_room_is_refused_whole(file_store: SqliteStateStore, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from contextlib import closing
 from pathlib import Path
 
 from tests.torture.account import Account
@@ -45,25 +44,24 @@ def damage(content: bytes, chance: random.Random) -> tuple[str, bytes]:
             return f"{count} bytes of anything at {place}", bytes(found[:size])
 
 
-def damage_states(folder: Path, account: Account, *, seed: int, tries: int) -> None:
+def damage_states(folder: Path, launcher: Launcher, account: Account, *, seed: int, tries: int) -> None:
     """Damage copies of a state, so often: ask for a plan, a check and a run, then go on without it."""
     chance = random.Random(seed)
-    with closing(Launcher()) as launcher:
-        stage = Stage(folder / "damaged", launcher)
-        for tick in (1, 2):
-            stage.feed([(key, key % 3, tick, key * tick, f"2026-01-0{tick}") for key in range(1, 9)])
-            assert stage.run().status == 0
-        kept = folder / "kept"
-        shutil.copytree(stage.database.parent, kept)
-        sound, before = stage.state.read_bytes(), stage.look()
-        for number in range(tries):
-            shutil.rmtree(stage.database.parent)
-            shutil.copytree(kept, stage.database.parent)
-            says, content = damage(sound, chance)
-            account.story = f"damage {number}: {says}"
-            stage.state.write_bytes(content)
-            _judge(stage, launcher, account, before)
-            account.survived("damaged states met")
+    stage = Stage(folder / "damaged", launcher)
+    for tick in (1, 2):
+        stage.feed([(key, key % 3, tick, key * tick, f"2026-01-0{tick}") for key in range(1, 9)])
+        assert stage.run().status == 0
+    kept = folder / "kept"
+    shutil.copytree(stage.database.parent, kept)
+    sound, before = stage.state.read_bytes(), stage.look()
+    for number in range(tries):
+        shutil.rmtree(stage.database.parent)
+        shutil.copytree(kept, stage.database.parent)
+        says, content = damage(sound, chance)
+        account.story = f"damage {number}: {says}"
+        stage.state.write_bytes(content)
+        _judge(stage, launcher, account, before)
+        account.survived("damaged states met")
 
 
 def _judge(stage: Stage, launcher: Launcher, account: Account, before: Standing) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -38,15 +36,13 @@ class Pair:
     committed: set[str] = field(default_factory=set)
 
 
-@contextmanager
-def pair(folder: Path, *, seed: int, account: Account) -> Iterator[Pair]:
-    """Set both stages up, and measure what a run takes."""
-    with closing(Launcher()) as launcher:
-        made = Pair(Stage(folder / "stage", launcher), Stage(folder / "twin", launcher), random.Random(seed), account)
-        measured = made.twin.run(fate=Fate(counts=True))
-        assert measured.status == 0, measured.err + measured.out
-        made.lines = measured.lines
-        yield made
+def pair(folder: Path, launcher: Launcher, *, seed: int, account: Account) -> Pair:
+    """Set both stages up, and count the lines of a run."""
+    made = Pair(Stage(folder / "stage", launcher), Stage(folder / "twin", launcher), random.Random(seed), account)
+    counted = made.twin.run(fate=Fate(counts=True))
+    assert counted.status == 0, counted
+    made.lines = counted.lines
+    return made
 
 
 def play_rounds(pair: Pair, rounds: int, *, faults: bool = False) -> None:

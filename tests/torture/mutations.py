@@ -89,16 +89,15 @@ CHANGES = (
 )
 
 
-def try_changes(folder: Path, account: Account, *, seed: int, rounds: int) -> None:
+def try_changes(folder: Path, launcher: Launcher, account: Account, *, seed: int, rounds: int) -> None:
     """Make a warehouse, and change copies of it: each kind of change once in a round, of relations by chance."""
     chance = random.Random(seed)
-    with closing(Launcher()) as launcher:
-        stage = Stage(folder / "changed", launcher)
-        old, built = folder / "old.duckdb", folder / "built.duckdb"
-        for tick, copy in ((1, old), (2, built)):
-            stage.feed([(key, key % 3, tick, key * tick, f"2026-01-0{tick}") for key in range(1, 9)])
-            assert stage.run().status == 0
-            shutil.copy(stage.database, copy)
+    stage = Stage(folder / "changed", launcher)
+    old, built = folder / "old.duckdb", folder / "built.duckdb"
+    for tick, copy in ((1, old), (2, built)):
+        stage.feed([(key, key % 3, tick, key * tick, f"2026-01-0{tick}") for key in range(1, 9)])
+        assert stage.run().status == 0
+        shutil.copy(stage.database, copy)
     session = open_session(stage.root, environ={})
     account.expect(not _found(session), "something was found where nothing was changed")
     for _ in range(rounds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import resource
@@ -74,12 +75,12 @@ class Launcher:
         self._pipe.close()
         self._parent.join()
 
-    def run(self, *words: str, fate: Fate = Fate()) -> Ended:  # noqa: B008 - frozen
+    def run(self, *words: str, fate: Fate = Fate()) -> Ended:
         """Run `leapsql` with these words to its end, whatever that is."""
         [ended] = self.run_together([words], fate=fate)
         return ended
 
-    def run_together(self, commands: Sequence[Sequence[str]], *, fate: Fate = Fate()) -> list[Ended]:  # noqa: B008
+    def run_together(self, commands: Sequence[Sequence[str]], *, fate: Fate = Fate()) -> list[Ended]:
         """Run several commands at once, each in a process of its own."""
         self._pipe.send(([list(words) for words in commands], fate))
         found: list[Ended] = self._pipe.recv()
@@ -87,15 +88,9 @@ class Launcher:
 
 
 def _serve(orders: Connection) -> None:
-    import duckdb  # noqa: F401 - what every run needs is loaded once
-
-    import leapsql_core.cli.run
-    import leapsql_core.cli.state
-    from leapsql_core.sql import scan
-    from leapsql_core.warehouses.duckdb.parser import DuckDBParser
-
-    assert scan is not None
-    assert DuckDBParser is not None
+    for module in ("duckdb", "leapsql_core.cli.run", "leapsql_core.cli.state", "leapsql_core.warehouses.opening"):
+        # What every run needs is loaded once.
+        importlib.import_module(module)
     while True:
         try:
             commands, fate = orders.recv()
@@ -151,7 +146,7 @@ def _live(words: list[str], fate: Fate, place: Path) -> None:
         sys.settrace(None)
         if fate.counts:
             place.with_suffix(".lines").write_text(str(counted[0]))
-    except BaseException:
+    except Exception:  # noqa: BLE001 - a program would end so
         traceback.print_exc()
     finally:
         sys.stdout.flush()

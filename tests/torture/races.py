@@ -25,7 +25,7 @@ _MODELS = {
 }
 
 
-def race(folder: Path, account: Account, *, rounds: int) -> None:
+def race(folder: Path, launcher: Launcher, account: Account, *, rounds: int) -> None:
     """Let runs of all environments begin at once, so often; every run tells the state of each of its models."""
     (folder / "models").mkdir(parents=True)
     (folder / "seeds").mkdir()
@@ -36,12 +36,11 @@ def race(folder: Path, account: Account, *, rounds: int) -> None:
     commands = [
         ["-C", str(folder), "--env", name, "run", "--wait", "120"] for name in ENVIRONMENTS for _ in range(RUNS_EACH)
     ]
-    with closing(Launcher()) as launcher:
-        for tick in range(1, rounds + 1):
-            account.story = f"race {tick}"
-            (folder / "seeds" / "tick.csv").write_text(f"t\n{tick}\n")
-            for ended in launcher.run_together(commands):
-                account.expect(ended.status == 0, f"one of many runs ended with {ended}")
+    for tick in range(1, rounds + 1):
+        account.story = f"race {tick}"
+        (folder / "seeds" / "tick.csv").write_text(f"t\n{tick}\n")
+        for ended in launcher.run_together(commands):
+            account.expect(ended.status == 0, f"one of many runs ended with {ended}")
     state = folder / ".leapsql" / "state.db"
     account.expect(not find_damage(state), "the state is damaged", "losses")
     _count_facts(state, account, rounds)

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from tests.torture.account import Account
+from tests.torture.account import Account, Count
 
 ROWS = 500
 #: A number of rows that no tick has: those that a test of their model refuses.
@@ -83,7 +83,7 @@ class Watch:
         if first is None or first < 0:
             self.account.complain("losses", f"{name} shows rows that its test refuses, or none: {first}")
         elif (count, least) != (wanted, ROWS) or ticks != count // ROWS:
-            what = "double applications" if name in GROWING and count > wanted else "losses"
+            what: Count = "double applications" if name in GROWING and count > wanted else "losses"
             self.account.complain(what, f"{name} shows {count} rows of {ticks} ticks up to {last}, {least} of one")
         elif last < self.last.get(name, 0):
             self.account.complain("losses", f"{name} went back from tick {self.last[name]} to {last}")

@@ -26,7 +26,10 @@ MODELS = {
         "materialized: incremental\nunique_key: k\nincremental: {strategy: merge}"
         "\ntests: [unique: k, not_null: [k, v]]|select k, max(t) as t, sum(v) as v from batch group by k"
     ),
-    "windowed": "materialized: incremental\nincremental: {strategy: time_column, time_column: day}|select day, k, t, v from batch",
+    "windowed": (
+        "materialized: incremental\nincremental: {strategy: time_column, time_column: day}"
+        "|select day, k, t, v from batch"
+    ),
     "totals": "tests: [unique: t]|select t, count(*) as n, sum(v) as v, {number} as said from appended group by t",
     "turning": "materialized: {kind}|select k, v + {number} as v from merged",
     "wide": "|select range as k, range % (select count(*) + 2 from appended) as v from range(20000)",

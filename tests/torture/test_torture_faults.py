@@ -6,16 +6,17 @@ import ctypes
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
-from projects import Lab
 
 from leapsql_core.errors import StateError
-from leapsql_core.execution import Event, ModelStarted
+from leapsql_core.execution import ModelStarted, RunStarted
 from leapsql_core.state import SqliteStateStore
+from tests.projects import Lab
 from tests.torture.processes import Fate, Launcher
 
 Make = Callable[..., Lab]
@@ -29,12 +30,6 @@ MODELS = {
     "models/most.sql": "/*---\ntests: [not_null: t]\n---*/\nselect max(t) as t, count(*) as n from shown",
     "models/side.sql": "select t + 1 as t from raw.tick",
 }
-
-
-@pytest.fixture
-def launcher() -> Iterator[Launcher]:
-    with closing(Launcher()) as launcher:
-        yield launcher
 
 
 @pytest.fixture
@@ -61,29 +56,30 @@ def assert_all_is_well(lab: Lab) -> None:
     assert lab.run().started == []
 
 
-def refuse_from(lab: Lab, event: int, refuse: Callable[[], None], allow: Callable[[], None]) -> bool:
-    """Run, and let the state refuse to be written from an event on; tell whether that was the end of the run."""
-    events: Iterator[Event] = lab.stream()
+def run_refused(lab: Lab, event: int, refuse: Callable[[], object], allow: Callable[[], object]) -> str:
+    """Run, and let the state refuse to be written from an event on; return the error that ends the run."""
     try:
-        with pytest.raises(StateError) as caught:
-            for number, _ in enumerate(events):
-                if number == event:
-                    refuse()
-            raise StateError("nothing was refused")
+        for number, _ in enumerate(lab.stream()):
+            if number == event:
+                refuse()
+    except StateError as exc:
+        return str(exc)
     finally:
         allow()
-    return caught.value.cause != "nothing was refused"
+    raise AssertionError("nothing was refused")
 
 
 @pytest.mark.parametrize("event", range(6))
 def test_a_state_that_becomes_read_only_in_the_middle_of_a_run_ends_it(ticking: Lab, event: int) -> None:
     """Whenever that is: the error says where, what was committed counts, and the next run does what is left."""
-    connection = ticking.state._connection  # type: ignore[attr-defined]
+    connection = cast(SqliteStateStore, ticking.state)._connection
+    assert connection is not None
 
     def switch(on: int) -> Callable[[], None]:
         return lambda: connection.execute(f"PRAGMA query_only = {on}")
 
-    assert refuse_from(ticking, event, switch(1), switch(0))
+    error = run_refused(ticking, event, switch(1), switch(0))
+    assert "state.db cannot be written: attempt to write a readonly database\n    Make sure that you may write" in error
     assert_all_is_well(ticking)
 
 
@@ -91,7 +87,8 @@ def test_a_state_that_becomes_read_only_in_the_middle_of_a_run_ends_it(ticking: 
 def test_a_state_that_another_process_holds_for_too_long_ends_the_run(ticking: Lab, tmp_path: Path, event: int) -> None:
     """After the time that a fact waits; which process to look for is told, and nothing is lost."""
     with closing(sqlite3.connect(tmp_path / "state" / "state.db", isolation_level=None)) as other:
-        assert refuse_from(ticking, event, lambda: other.execute("BEGIN IMMEDIATE"), lambda: other.execute("ROLLBACK"))
+        error = run_refused(ticking, event, lambda: other.execute("BEGIN IMMEDIATE"), lambda: other.execute("ROLLBACK"))
+    assert "state.db is held by another process: database is locked\n    Look for a process that stands" in error
     assert_all_is_well(ticking)
 
 
@@ -145,10 +142,11 @@ def test_a_thread_that_is_killed_while_it_builds_ends_the_run_and_nothing_else(t
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
 
     events = ticking.stream(selection=["slow"], parallel=1)
+    assert isinstance(next(events), RunStarted)
+    assert isinstance(next(events), ModelStarted)
+    kill()
     with pytest.raises(SystemExit):
-        for event in events:
-            if isinstance(event, ModelStarted):
-                kill()
+        next(events)
     run = ticking.state.list_runs()[0]
     assert run.status == "cancelled"
     assert ("main", "slow") not in ticking.warehouse.relations()

@@ -9,12 +9,12 @@ import pytest
 
 from tests.torture.account import Account
 from tests.torture.kills import pair, play_rounds
-from tests.torture.processes import Fate
+from tests.torture.processes import Fate, Launcher
 
 
 @pytest.mark.parametrize(("faults", "seed"), [(False, 11), (True, 3)], ids=["killed", "without room"])
 def test_runs_that_are_broken_off_leave_old_or_new_and_the_next_ends_like_the_twin(
-    tmp_path: Path, faults: bool, seed: int
+    tmp_path: Path, launcher: Launcher, faults: bool, seed: int
 ) -> None:
     """Models of every kind, built at the same time: each is as before or as after, and can be read.
 
@@ -22,19 +22,15 @@ def test_runs_that_are_broken_off_leave_old_or_new_and_the_next_ends_like_the_tw
     batch once. `make torture` does it hundreds of times.
     """
     account = Account()
-    with pair(tmp_path, seed=seed, account=account) as made:
-        play_rounds(made, 2, faults=faults)
+    play_rounds(pair(tmp_path, launcher, seed=seed, account=account), 1, faults=faults)
     assert account.complaints == []
     assert account.counts["faults survived" if faults else "kills survived"] > 0
 
 
-def test_a_process_that_is_to_be_killed_is(tmp_path: Path) -> None:
+def test_a_process_that_is_to_be_killed_is(tmp_path: Path, launcher: Launcher) -> None:
     """Else all of this would hold of nothing: it dies of SIGKILL before a line of its own, or at a moment."""
-    account = Account()
-    with pair(tmp_path, seed=1, account=account) as made:
-        for fate in (Fate(at_line=made.lines // 2), Fate(after=0.02)):
-            ended = made.stage.run(fate=fate)
-            assert ended.was_killed
-            assert ended.status == -signal.SIGKILL
-        assert made.stage.ask("SELECT status FROM runs") == [("running",)]
-        assert made.stage.run().status == 0
+    made = pair(tmp_path, launcher, seed=1, account=Account())
+    for fate in (Fate(at_line=made.lines // 2), Fate(after=0.02)):
+        assert made.stage.run(fate=fate).status == -signal.SIGKILL
+    assert made.stage.ask("SELECT status FROM runs") == [("running",)]
+    assert made.stage.run().status == 0
