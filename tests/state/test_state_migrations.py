@@ -211,9 +211,7 @@ def test_a_copy_that_finds_no_room_stops_the_upgrade_too(version_1: Path) -> Non
     with closing(open_state_reader(version_1)) as reader:
         before = contents(reader)
     with file_size_limit(version_1.stat().st_size // 2):
-        with pytest.raises(
-            StateError, match=r"v1\.bak\.new cannot .*disk(.|\n)*Look at the disk, its free space"
-        ):
+        with pytest.raises(StateError, match=r"v1\.bak\.new cannot .*disk(.|\n)*Look at the disk, its free space"):
             upgraded(version_1, (*MIGRATIONS, NOTES))
     assert version(version_1) == 1
     with closing(open_state_reader(version_1)) as reader:

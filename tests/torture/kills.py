@@ -93,7 +93,7 @@ def _some_fate(pair: Pair, *, faults: bool) -> Fate:
         # Little room stops the state, more of it the warehouse, which is the larger file; much of it stops nothing.
         held = max(file.stat().st_size for file in pair.stage.database.parent.iterdir())
         some = _LEAST_ROOM * (held / _LEAST_ROOM) ** chance.random()
-        return Fate(room=int(some) if chance.randrange(2) else held + chance.randrange(600_000))
+        return Fate(room=int(some) if chance.randrange(4) else held + chance.randrange(600_000))
     if chance.randrange(2):
         return Fate(at_line=1 + chance.randrange(pair.lines))
     return Fate(after=chance.uniform(0.01, 1.1 * pair.seconds))
