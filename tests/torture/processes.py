@@ -88,14 +88,14 @@ class Launcher:
 
 
 def _serve(orders: Connection) -> None:
-    for module in ("duckdb", "leapsql_core.cli.run", "leapsql_core.cli.state", "leapsql_core.warehouses.opening"):
-        # What every run needs is loaded once.
-        importlib.import_module(module)
     while True:
         try:
             commands, fate = orders.recv()
         except EOFError:
             return
+        for module in ("duckdb", "leapsql_core.cli.run", "leapsql_core.cli.state", "leapsql_core.warehouses.opening"):
+            # What every run needs is loaded once, when the first is asked for.
+            importlib.import_module(module)
         orders.send(_run(commands, fate))
 
 

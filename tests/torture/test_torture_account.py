@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.torture.account import COUNTS, MUST_BE_ZERO, Account, table
+from pathlib import Path
+
+import pytest
+
+from tests.torture.__main__ import WORKS, main
+from tests.torture.account import COUNTS, MUST_BE_ZERO, Account, Count, table
+from tests.torture.processes import Launcher
 
 
 def test_the_table_has_a_line_for_every_count() -> None:
@@ -35,3 +41,29 @@ def test_what_must_be_0_and_is_not_is_told_with_what_was_being_tried() -> None:
     account.expect(False, "a row was lost", "losses")
     assert not account.is_clean
     assert account.complaints == ["losses: a row was lost [tick 7]"]
+
+
+@pytest.mark.parametrize(("what", "status"), [("inputs tried", 0), ("losses", 1), ("double applications", 1)])
+def test_the_exit_status_is_1_where_something_must_be_0_and_is_not(
+    capsys: pytest.CaptureFixture[str], what: Count, status: int
+) -> None:
+    """Each round has a seed of its own, which is printed, so that it can be done again; then comes the table."""
+
+    def work(folder: Path, launcher: Launcher, account: Account, seed: int) -> None:
+        """Something is tried."""
+        assert folder.is_dir()
+        account.complain(what, f"with {seed}")
+
+    assert main(["--rounds", "2", "--seed", "7"], works=[work]) == status
+    shown = capsys.readouterr().out
+    assert "round 1, seed 7: Something is tried." in shown
+    assert f"round 2, seed 8: Something is tried. 0 s\n  {what}: with 8\n" in shown
+    account = Account()
+    account.survived(what, 2)
+    assert shown.endswith(f"\n\n{table(account)}\n")
+
+
+def test_the_long_runner_does_all_that_the_table_counts() -> None:
+    """Each of its works says in a line what it tries."""
+    assert [work.__name__ for work in WORKS] == ["kill", "watch", "fill", "write", "meddle", "harm", "feed"]
+    assert all(work.__doc__ for work in WORKS)
