@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -45,14 +46,21 @@ def pair(folder: Path, launcher: Launcher, *, seed: int, account: Account) -> Pa
     return made
 
 
+#: The steps of a run at which something is committed or noted; before each of them a run may die.
+STEPS = (
+    *("begin_run", "register_models", "record_model_runs", "update_model_run", "record_build", "complete_run"),
+    *("replace_table", "replace_view", "apply_batch", "data_versions", "run_test", "mark", "adopt_builds"),
+)
+
+
 def play_rounds(pair: Pair, rounds: int, *, faults: bool = False) -> None:
     """Let so many ticks pass, each with one to three runs that something befalls and one that ends."""
     for _ in range(rounds):
-        play_round(pair, faults=faults)
+        play_round(pair, [_some_fate(pair, faults=faults) for _ in range(1 + pair.chance.randrange(3))])
 
 
-def play_round(pair: Pair, *, faults: bool) -> None:
-    """Let one tick pass: the twin runs, then runs on the stage are broken off, then one comes to its end there."""
+def play_round(pair: Pair, fates: Sequence[Fate]) -> None:
+    """Let one tick pass: the twin runs, then runs on the stage meet their fates, then one comes to its end there."""
     account, chance = pair.account, pair.chance
     pair.tick += 1
     rows = _some_rows(pair)
@@ -65,8 +73,7 @@ def play_round(pair: Pair, *, faults: bool) -> None:
     account.expect(undisturbed.status == 0, f"an undisturbed run ended with {undisturbed}")
     pair.seconds = max(0.2, undisturbed.seconds)
     after = pair.twin.look()
-    for _ in range(1 + chance.randrange(3)):
-        fate = _some_fate(pair, faults=faults)
+    for fate in fates:
         account.story = f"tick {pair.tick}, {fate}"
         _judge_broken(pair, pair.stage.run(fate=fate), after)
     account.story = f"tick {pair.tick}, the run after"
@@ -94,6 +101,8 @@ def _some_fate(pair: Pair, *, faults: bool) -> Fate:
         held = max(file.stat().st_size for file in pair.stage.database.parent.iterdir())
         some = _LEAST_ROOM * (held / _LEAST_ROOM) ** chance.random()
         return Fate(room=int(some) if chance.randrange(4) else held + chance.randrange(600_000))
+    if chance.randrange(3) == 0:
+        return Fate(before=chance.choice(STEPS))
     if chance.randrange(2):
         return Fate(at_line=1 + chance.randrange(pair.lines))
     return Fate(after=chance.uniform(0.01, 1.1 * pair.seconds))

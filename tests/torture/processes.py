@@ -28,13 +28,15 @@ _PLACES = tuple(str(_CORE / name) + os.sep for name in ("execution", "state", "w
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """How a process is to end: killed after so many seconds or before so many lines; ``room``: bytes a file may have.
+    """How a process is to end: killed after so many seconds, before a line by its number, or before a step by its name.
 
-    Without any of them it ends by itself. ``counts`` has it count its lines.
+    A step is a function of the core. ``room`` is how many bytes a file may have. Without any of them the process ends
+    by itself. ``counts`` has it count its lines.
     """
 
     after: float | None = None
     at_line: int | None = None
+    before: str | None = None
     room: int | None = None
     counts: bool = False
 
@@ -138,7 +140,7 @@ def _live(words: list[str], fate: Fate, place: Path) -> None:
         if fate.room is not None:
             # Python passes over the signal that comes with it, so that writing fails as it does on a full disk.
             resource.setrlimit(resource.RLIMIT_FSIZE, (fate.room, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-        counted = _count_lines(fate.at_line) if fate.counts or fate.at_line is not None else [0]
+        counted = _count_lines(fate) if fate.counts or fate.at_line or fate.before else [0]
         try:
             app.main(words, prog_name="leapsql")
         except SystemExit as exc:
@@ -154,8 +156,8 @@ def _live(words: list[str], fate: Fate, place: Path) -> None:
         os._exit(status)
 
 
-def _count_lines(last: int | None) -> list[int]:
-    """Count the lines that run in all threads from now on, and be killed before the last one."""
+def _count_lines(fate: Fate) -> list[int]:
+    """Count the lines that run in all threads from now on, and be killed where it is said."""
     counted = [0]
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -163,8 +165,8 @@ def _count_lines(last: int | None) -> list[int]:
             return None
         if event == "line":
             counted[0] += 1
-            if counted[0] == last:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if counted[0] == fate.at_line or (event == "call" and frame.f_code.co_name == fate.before):
+            os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
     threading.settrace(trace)
