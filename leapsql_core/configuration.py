@@ -21,7 +21,7 @@ from leapsql_core.documents import (
 from leapsql_core.errors import Problem, ProjectError, UsageError
 from leapsql_core.masking import Secrets
 from leapsql_core.models import SourceConfig, Target
-from leapsql_core.names import did_you_mean
+from leapsql_core.names import did_you_mean, fold
 
 CONFIG_FILE = "leapsql.yaml"
 
@@ -188,7 +188,7 @@ def _stream_repeated_sources(written: YamlText) -> Iterator[Problem]:
     sources = written.data.get("sources")
     known: dict[str, str] = {}
     for name in sources if isinstance(sources, dict) else ():
-        other = known.setdefault(name.casefold(), name)
+        other = known.setdefault(fold(name), name)
         if other != name:
             cause = f"the sources `{other}` and `{name}` differ by case alone, which SQL does not look at"
             yield written.problem(("sources", name), cause, "Keep one of them.")

@@ -182,7 +182,7 @@ class TableReference:
     @property
     def key(self) -> tuple[str, ...]:
         """The parts without their case, for SQL names are compared so."""
-        return tuple(part.casefold() for part in self.parts)
+        return tuple(fold(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

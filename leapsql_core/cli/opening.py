@@ -84,10 +84,10 @@ def find_path(
     """
     known = list(paths)
     wanted = name.casefold()
-    for path in known:
-        if path.casefold() == wanted:
-            return path
-    found = [path for path in known if last_part(path).casefold() == wanted]
+    whole = [path for path in known if path == name] or [path for path in known if path.casefold() == wanted]
+    if len(whole) == 1:
+        return whole[0]
+    found = whole or [path for path in known if last_part(path).casefold() == wanted]
     if len(found) == 1:
         return found[0]
     if found:

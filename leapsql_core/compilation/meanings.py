@@ -39,13 +39,13 @@ class NameIndex:
     """
 
     def __init__(self, nodes: Iterable[Named], *, catalog: str, sources: Mapping[str, SourceConfig]) -> None:
-        self._catalog = catalog.casefold()
+        self._catalog = fold(catalog)
         self._by_path: dict[str, list[Named]] = {}
         self._by_name: dict[tuple[InputKind, str], list[Named]] = {}
         self._by_relation: dict[tuple[str, str], list[Named]] = {}
         for node in sorted(nodes, key=lambda node: node.path):
-            self._by_path.setdefault(node.path.casefold(), []).append(node)
-            self._by_name.setdefault((node.kind, node.name.casefold()), []).append(node)
+            self._by_path.setdefault(fold(node.path), []).append(node)
+            self._by_name.setdefault((node.kind, fold(node.name)), []).append(node)
             self._by_relation.setdefault(node.relation.key, []).append(node)
         self._spelled = {self._source_key(tuple(name.split("."))): name for name in sources}
 
@@ -54,7 +54,7 @@ class NameIndex:
 
         A bare name never means the reader itself while a seed bears it: ``FROM airlines`` in a model ``airlines``.
         """
-        folded = tuple(part.casefold() for part in parts)
+        folded = tuple(fold(part) for part in parts)
         found = self._bare(folded[0], reader) if len(folded) == 1 else self._dotted(folded)
         return tuple([node for node in found if node.enabled] or found)
 
@@ -76,7 +76,7 @@ class NameIndex:
         if seeds:
             models = [node for node in models if node.path != reader]
         candidates = models or seeds
-        at_top = [node for node in candidates if node.path.casefold() == name]
+        at_top = [node for node in candidates if fold(node.path) == name]
         return at_top or candidates
 
     def source_name(self, parts: Parts) -> str:
@@ -89,7 +89,7 @@ class NameIndex:
         key = self._source_key(parts)
         spelled = self._within_catalog(tuple(self._spelled[key].split("."))) if key in self._spelled else key
         *before, schema, name = ("", "", *spelled)
-        own = self._catalog if schema.casefold() == self._catalog else None
+        own = self._catalog if fold(schema) == self._catalog else None
         return Relation(schema, name, before[-1] or own)
 
     def _source_key(self, parts: Parts) -> Parts:
@@ -98,6 +98,6 @@ class NameIndex:
 
     def _within_catalog(self, parts: Parts) -> Parts:
         """Return a name as it is said within the target's own database: schema and name, where it is of that."""
-        if len(parts) not in (2, 3) or parts[0].casefold() != self._catalog:
+        if len(parts) not in (2, 3) or fold(parts[0]) != self._catalog:
             return parts
         return parts[1:] if len(parts) == 3 else (_DEFAULT_SCHEMA, parts[1])

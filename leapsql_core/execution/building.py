@@ -21,6 +21,7 @@ from leapsql_core.models import (
     Node,
     Seed,
 )
+from leapsql_core.names import fold
 from leapsql_core.planning import all_in_order
 from leapsql_core.protocols import Build, DataVersions, Marker, Warehouse, WarehouseTransaction
 
@@ -161,7 +162,7 @@ def _check_columns(transaction: WarehouseTransaction, node: Node) -> None:
     if made is None:
         return
     there = [column.name for column in transaction.columns(node.relation)]
-    if [name.casefold() for name in there] != [name.casefold() for name in made]:
+    if [fold(name) for name in there] != [fold(name) for name in made]:
         cause = f"{node.relation} has the columns {', '.join(there)}, and the model makes {', '.join(made)}"
         raise LeapSQLError(cause, mend="Rename what is there, or let a run build it.")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, Relation
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.sql import read_calls
 from leapsql_core.warehouses.duckdb.columns import bare_type, plan_of
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
@@ -63,7 +63,7 @@ class QueryProver:
             connection = duckdb.connect(":memory:", config={**_SCRATCH, "enable_external_access": False})
             self._connection = connection
             connection.execute("SET python_enable_replacements = false")
-            if self._catalog.casefold() not in _OWN_CATALOGS:
+            if fold(self._catalog) not in _OWN_CATALOGS:
                 connection.execute(f"ATTACH ':memory:' AS {quote_identifier(self._catalog)}")
                 connection.execute(f"USE {quote_identifier(self._catalog)}")
             apply_settings(connection, {k: v for k, v in self._settings.items() if k.casefold() not in _SCRATCH})

@@ -16,7 +16,7 @@ from leapsql_core.models import (
     IncrementalConfig,
     Relation,
 )
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.planning import IN_ORDER
 from leapsql_core.protocols import DataVersions, Marker
 from leapsql_core.warehouses.duckdb.batches import apply_batch
@@ -151,7 +151,7 @@ class DuckDBTransaction:
 
     def _shows_order(self, relation: Relation, columns: Sequence[Column]) -> bool:
         """Tell whether ``rowid`` means the places of the rows: so it does in tables, unless a column bears the name."""
-        if any(column.name.casefold() == "rowid" for column in columns):
+        if any(fold(column.name) == "rowid" for column in columns):
             return False
         with refusals(f"{relation} cannot be read"):
             return plan_of(self._cursor, f"SELECT rowid FROM {relation.sql}") is not None
