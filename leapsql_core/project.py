@@ -219,7 +219,7 @@ def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> See
         return SeedFile(found.file, content_hash, cache.seed_columns(found.path, content_hash))
     except WarehouseError as exc:
         cause = exc.cause.replace(str(found.path), found.file)
-        problems.append(Problem(found.file, None, cause, exc.mend or "Write a CSV file with one header line."))
+        problems.append(Problem(found.file, exc.line, cause, exc.mend or "Write a CSV file with one header line."))
     except OSError as exc:
         problems.append(Problem(found.file, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
     return None

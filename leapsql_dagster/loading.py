@@ -7,12 +7,13 @@ holds it. Loading reads files and, read only, the state; it writes nothing and o
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, AssetsDefinition
+from dagster import AssetKey, AssetsDefinition, DagsterError
 
 from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
@@ -75,6 +76,11 @@ class LoadedAssets:
         return [self.session.project.nodes[path] for path in self.paths.values()]
 
 
+CONFIG_FILE = "leapsql.yaml"
+_KEY_NAME = re.compile(r"[A-Za-z0-9_]+")
+_MEND_KEY = "Write another: meta: {dagster: {asset_key: [schema, name]}}, or make get_asset_spec give one."
+_MEND_SPEC = "Correct `meta: dagster:`, owner or tags of it, or get_asset_spec."
+
 _loaded: dict[str, LoadedAssets] = {}
 
 
@@ -114,22 +120,36 @@ def asset_keys(session: Session, translator: DagsterLeapSQLTranslator) -> dict[s
     """Return the key of every model, seed and source by its path or name.
 
     Raises:
-        UsageError: two models or seeds have one key.
+        UsageError: two models or seeds have one key, or one that Dagster does not take.
     """
     project = session.project
     keys: dict[str, AssetKey] = {}
-    made: dict[AssetKey, str] = {}
+    made: dict[str, Node] = {}
     for path, node in project.nodes.items():
-        keys[path] = translator.get_asset_spec(node).key
-        other = made.setdefault(keys[path], path)
-        if other != path:
+        keys[path] = _key(translator, node, node.file)
+        # Dagster makes a name of a key, in which some signs are one.
+        other = made.setdefault(keys[path].to_python_identifier(), node)
+        if other is not node:
             raise UsageError(
-                f"{other} and {path} have the same asset key {keys[path].to_user_string()}",
-                mend="Make get_asset_spec give them different keys.",
+                f"{node.file}: {other.path} and {path} have the same asset key {keys[path].to_user_string()},"
+                f" the former in {other.file}",
+                mend=_MEND_KEY,
             )
-    sources: list[Source] = list(project.sources.values())
-    keys.update({source.name: translator.get_asset_spec(source).key for source in sources})
+    keys.update({source.name: _key(translator, source, CONFIG_FILE) for source in project.sources.values()})
     return keys
+
+
+def _key(translator: DagsterLeapSQLTranslator, node: Node | Source, file: str) -> AssetKey:
+    """Return the key of a node, which is written or meant in `file`."""
+    name = node.name if isinstance(node, Source) else node.path
+    try:
+        key = translator.get_asset_spec(node).key
+    except DagsterError as exc:
+        raise UsageError(f"{file}: {name} cannot be an asset: {exc}", mend=_MEND_SPEC) from exc
+    if not _KEY_NAME.fullmatch(key.to_python_identifier()):
+        cause = f"{file}: {name} cannot have the asset key {key.to_user_string()}: Dagster takes letters, digits and _"
+        raise UsageError(cause, mend=_MEND_KEY)
+    return key
 
 
 def _digest(session: Session, project: LeapSQLProject) -> str:

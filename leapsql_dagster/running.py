@@ -17,6 +17,7 @@ from leapsql_core import (
     stream_session_run,
 )
 from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.markdown import fenced, plain
 from leapsql_dagster.metadata import materialization_metadata
 from leapsql_dagster.settings import RunSettings
 from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
@@ -176,9 +177,9 @@ def _failure(failed: list[ModelFinished], skipped: list[ModelFinished]) -> dg.Fa
     if blocked:
         said += f"; skipped because of that: {', '.join(event.path for event in blocked)}"
     metadata: dict[str, Any] = {
-        event.path: dg.MetadataValue.md(f"```\n{event.error}\n```") for event in failed[:_MOST_LOGGED]
+        event.path: dg.MetadataValue.md(fenced(event.error or "")) for event in failed[:_MOST_LOGGED]
     }
     if blocked:
-        rows = [f"- {event.path}: {event.detail}" for event in blocked[:_MOST_LOGGED]]
+        rows = [f"- {plain(event.path)}: {plain(event.detail)}" for event in blocked[:_MOST_LOGGED]]
         metadata["skipped"] = dg.MetadataValue.md("\n".join(rows))
     return dg.Failure(description=said, metadata=metadata)

@@ -9,7 +9,8 @@ from leapsql_core.compilation.meanings import Named, NameIndex, Parts
 from leapsql_core.configuration import ProjectConfig
 from leapsql_core.errors import Problem
 from leapsql_core.graph import Parents, children_of, find_cycle, parents_first, reachable
-from leapsql_core.models import Seed, Source, SourceConfig
+from leapsql_core.models import DataTest, Seed, Source, SourceConfig
+from leapsql_core.sql import unfit_condition
 
 
 class Linker:
@@ -42,6 +43,7 @@ class Linker:
         """Find out which relations tests refer to."""
         for draft in self._drafts.values():
             for test in draft.config.tests:
+                self._check_conditions(draft, test)
                 if test.to is None:
                     draft.tested.append(None)
                     continue
@@ -53,6 +55,15 @@ class Linker:
                 else:
                     draft.tested.append((node.path, node.relation))
                     draft.read_at.setdefault(node.path, line)
+
+    def _check_conditions(self, draft: Draft, test: DataTest) -> None:
+        """Note conditions of a test that would not stay within the brackets they are put in."""
+        for field, condition in (("expression", test.expression), ("where", test.where)):
+            unfit = None if condition is None else unfit_condition(condition)
+            if unfit is not None:
+                cause = f"`{field}` of the test {test.label} is no condition: {unfit}"
+                line = draft.text.lines.get(test.label)
+                self.problems.append(draft.problem(line, cause, "Write what stands behind WHERE in a query."))
 
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Return the models and seeds that each one reads, sorted."""

@@ -391,8 +391,9 @@ class Watched:
         made.warehouse = self.warehouse
         return made
 
-    def execute(self, statement: str, *parameters: Any) -> Any:
-        self._noted.append((statement.split()[0], self.warehouse is not None and self in self.warehouse._busy))
+    def execute(self, statement: Any, *parameters: Any) -> Any:
+        text = str(getattr(statement, "query", statement))
+        self._noted.append((text.split()[0], self.warehouse is not None and self in self.warehouse._busy))
         return self._watched.execute(statement, *parameters)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -34,8 +34,18 @@ class Waiting:
 
 
 def database_path(target: Target, root: Path) -> str:
-    """Return the database of `target` as an absolute path, or ``:memory:``."""
-    return target.database if target.database == ":memory:" else str(root / Path(target.database).expanduser())
+    """Return the database of `target` as an absolute path, or ``:memory:``.
+
+    Raises:
+        WarehouseError: it begins with ``~name``, and there is no such user.
+    """
+    if target.database == ":memory:":
+        return target.database
+    try:
+        return str(root / Path(target.database).expanduser())
+    except RuntimeError as exc:
+        cause = f"the warehouse {target.database} lies in the home folder of a user that there is not"
+        raise WarehouseError(cause, mend="Correct `target.database` in leapsql.yaml.") from exc
 
 
 def catalog_of(database: str) -> str:
@@ -122,6 +132,19 @@ def refusals(doing: str = "", *, query_from: int | None = None) -> Iterator[None
         if str(exc) == "Query interrupted":
             raise KeyboardInterrupt from exc
         raise
+
+
+def execute_one(cursor: DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> DuckDBPyConnection:
+    """Execute a statement that holds text of a model, unless that text has ended it and begun another.
+
+    Raises:
+        WarehouseError: it is more than one statement.
+    """
+    statements = cursor.extract_statements(sql)
+    if len(statements) != 1:
+        cause = f"the query ends the statement that it stands in: {len(statements)} statements instead of one"
+        raise WarehouseError(cause, mend="Write one query.")
+    return cursor.execute(statements[0], list(parameters))
 
 
 def first_line(exc: Exception) -> str:

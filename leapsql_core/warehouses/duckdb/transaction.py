@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,8 @@ from leapsql_core.protocols import DataVersions, Marker
 from leapsql_core.warehouses.duckdb.batches import apply_batch
 from leapsql_core.warehouses.duckdb.checking import failing_rows
 from leapsql_core.warehouses.duckdb.columns import describe, plan_of
-from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.connection import execute_one, refusals
+from leapsql_core.warehouses.duckdb.parser import READ_SEED, literal_path
 from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 MARKERS = Relation("_leapsql", "markers")
 _batch_numbers = itertools.count()
-_GLOB = re.compile(r"[*?\[]")
 
 
 class DuckDBTransaction:
@@ -47,9 +46,7 @@ class DuckDBTransaction:
         self._drop_other_kind(relation, existing, wanted="table")
         with refusals("the seed cannot be loaded"):
             made = self._cursor.execute(
-                f"CREATE OR REPLACE TABLE {relation.sql} AS"
-                " SELECT * FROM read_csv(?, sample_size = -1, hive_partitioning = false)",
-                [_GLOB.sub(r"[\g<0>]", file)],
+                f"CREATE OR REPLACE TABLE {relation.sql} AS {READ_SEED}", [literal_path(file)]
             ).fetchone()
         return _count(made)
 
@@ -57,14 +54,14 @@ class DuckDBTransaction:
         """Replace `relation` by a table of the rows of `query`."""
         self._drop_other_kind(relation, existing, wanted="table")
         with refusals(query_from=2):
-            made = self._cursor.execute(f"CREATE OR REPLACE TABLE {relation.sql} AS\n{query}\n").fetchone()
+            made = execute_one(self._cursor, f"CREATE OR REPLACE TABLE {relation.sql} AS\n{query}\n").fetchone()
         return _count(made)
 
     def replace_view(self, relation: Relation, query: str, *, existing: str | None) -> None:
         """Replace `relation` by a view of `query`."""
         self._drop_other_kind(relation, existing, wanted="view")
         with refusals(query_from=2):
-            self._cursor.execute(f"CREATE OR REPLACE VIEW {relation.sql} AS\n{query}\n")
+            execute_one(self._cursor, f"CREATE OR REPLACE VIEW {relation.sql} AS\n{query}\n")
 
     def _drop_other_kind(self, relation: Relation, existing: str | None, *, wanted: str) -> None:
         """Drop a view where a table is wanted, or the reverse: DuckDB does not replace one by the other."""
@@ -76,7 +73,7 @@ class DuckDBTransaction:
         """Apply the rows of `query` to the table `relation`."""
         batch = Relation("main", f"leapsql_batch_{next(_batch_numbers)}", catalog="temp")
         with refusals(query_from=2):
-            made = self._cursor.execute(f"CREATE TEMP TABLE {batch.sql} AS\n{query}\n").fetchone()
+            made = execute_one(self._cursor, f"CREATE TEMP TABLE {batch.sql} AS\n{query}\n").fetchone()
         apply_batch(self._cursor, batch, relation, unique_key=unique_key, how=how)
         with refusals():
             self._cursor.execute(f"DROP TABLE {batch.sql}")
@@ -92,14 +89,14 @@ class DuckDBTransaction:
         """Run one test; a failing one shows at most `sample` failures, a row by its `key` and what is tested."""
         failing = failing_rows(relation, test, self.columns(relation), to, key=key)
         with refusals(f"test {test.label} cannot run"):
-            counted = self._cursor.execute(f"SELECT count(*) FROM ({failing.sql})", failing.parameters).fetchone()
+            counting = f"SELECT count(*) FROM ({failing.sql})"
+            counted = execute_one(self._cursor, counting, failing.parameters).fetchone()
             failures = _count(counted)
             if failures == 0:
                 return DataTestResult(test, 0)
             # As text, for Python has no form for some of DuckDB's values.
-            shown = self._cursor.execute(
-                f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(sample)}", failing.parameters
-            )
+            showing = f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(sample)}"
+            shown = execute_one(self._cursor, showing, failing.parameters)
             names = tuple(column[0] for column in shown.description or ())
             rows = tuple(tuple("NULL" if v is None else str(v) for v in row) for row in shown.fetchall())
         return DataTestResult(test, failures, names, rows)
