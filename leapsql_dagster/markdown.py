@@ -2,7 +2,7 @@
 
 import re
 
-_MEANS_SOMETHING = re.compile(r"([\\`*_<>\[\]|~])")
+_MEANS_SOMETHING = re.compile(r"([\\`*<>\[\]|~]|(?<!\w)_|_(?!\w))")
 _FENCE = re.compile(r"`{3,}")
 
 

@@ -18,7 +18,7 @@ MOST_TURNS: Final = 1_000_000
 MOST_VALUES: Final = 100_000_000
 MOST_CHARACTERS: Final = 10_000_000
 #: What a value costs beside its characters.
-_EACH: Final = 8
+_EACH: Final = 10
 _MOST_BITS: Final = 16_384
 _DEEPEST: Final = 200
 
@@ -91,10 +91,10 @@ class Allowance:
                 elif kind is int:
                     weight += 0 if -_SMALL < value < _SMALL else value.bit_length()
                 elif isinstance(value, dict):
-                    self.pay(_EACH * 2 * len(value))
+                    self.pay(2 * len(value))
                     below += [*value.keys(), *value.values()]
                 elif isinstance(value, list | tuple):
-                    self.pay(_EACH * len(value))
+                    self.pay(len(value))
                     below += value
                 elif isinstance(value, (str, bytes, *_SIZED)):
                     weight += len(value)
