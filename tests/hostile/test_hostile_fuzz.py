@@ -57,21 +57,23 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     return made
 
 
-@fuzz(200)
+PROJECT = compile_project(FILES)
+
+
+@fuzz(60)
 @given(st.lists(SELECTION, max_size=3), st.lists(SELECTION, max_size=2))
 def test_any_selection(wanted: list[str], without: list[str]) -> None:
     """Chooses paths of the project in its order, or says what is wrong and what to do."""
     tried()
-    project = compile_project(FILES)
     try:
-        chosen = select(project, wanted, exclude=without, changed=lambda: ["a"])
+        chosen = select(PROJECT, wanted, exclude=without, changed=lambda: ["a"])
     except SelectionError as exc:
         complain(exc)
     else:
-        assert chosen == [path for path in project.nodes if path in chosen]
+        assert chosen == [path for path in PROJECT.nodes if path in chosen]
 
 
-@fuzz(40)
+@fuzz(25)
 @given(
     st.sampled_from(ASKING),
     st.lists(st.sampled_from(OPTIONS).map(str.split) | WORDS.map(lambda word: [word]), max_size=4),
@@ -95,7 +97,7 @@ def test_any_yaml(text: str) -> None:
         assert all(1 <= line <= lines_of(text) for line in found.lines.values())
 
 
-@fuzz(25)
+@fuzz(8)
 @given(st.binary(max_size=60) | soup('a b , ; | 1 2.5 x " "" \' # \\ é', "\n", "\r\n", "\t", ",").map(str.encode))
 def test_any_seed(tmp_path: Path, content: bytes) -> None:
     """Is loaded, or is an error of its file."""

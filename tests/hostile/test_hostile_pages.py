@@ -1,6 +1,4 @@
-"""Pages: what a project or its data says steers no terminal, and makes no Markdown, on the command line or in Dagster."""
-
-from __future__ import annotations
+"""Pages: what a project or its data says steers no terminal and makes no Markdown, nor does it in Dagster."""
 
 import json
 import re
@@ -25,7 +23,8 @@ def steering(tmp_path: Path) -> Hostile:
     """A project whose descriptions, values and column names would steer a terminal, if they could."""
     said = yaml_of(STEERING).replace("\x1b", "\\e")
     text = STEERING.replace("'", "''")
-    head = f"description: {said}\nowner: {said}\ntags: [{said}]\ntests:\n  - accepted_values: {{column: x, values: [{said}]}}\n"
+    head = f"description: {said}\nowner: {said}\ntags: [{said}]\n"
+    head += f"tests:\n  - accepted_values: {{column: x, values: [{said}]}}\n"
     column = name_of(STEERING)
     return Hostile(
         tmp_path / "shop",
@@ -42,7 +41,7 @@ def test_what_is_shown_steers_no_terminal(steering: Hostile, form: str) -> None:
     """Neither colours nor cursors nor the direction of writing; what looks like markup stands as it is."""
     said = steering.leapsql("run", "--output", form, status=1)
     assert "[bold]b[/bold]" in said
-    for words in (["list"], ["dag"], ["why", "m"], ["render", "m"], ["lineage", "m"], ["history"], ["diff", "--full"]):
+    for words in (["list"], ["dag"], ["why", "m"], ["lineage", "m"], ["history"], ["diff", "--full"]):
         said += steering.leapsql(*words, "--output", form)
     said += steering.leapsql("lineage", "m", "--column", STEERING, "--output", form)
     said += steering.leapsql("query", 'select error, 1 as "\x1b[31m" from model_runs', "--output", form, status=0)
@@ -70,7 +69,7 @@ def definition_of(root: Path, files: dict[str, str]) -> dg.AssetsDefinition:
     project = LeapSQLProject(write_project(root, files))
 
     @leapsql_assets(project=project)
-    def hostile(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):  # type: ignore[no-untyped-def]
+    def hostile(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
         yield from leapsql.run(context)
 
     return hostile

@@ -168,8 +168,8 @@ def test_any_name_and_value_reaches_the_database_as_it_is(
     head = {"name": table, "schema": schema, "materialized": "incremental", "unique_key": [key], "tests": tests}
     files = {
         "leapsql.yaml": f"target: {{type: duckdb, database: ':memory:'}}\nvars: {{value: {yaml_of(value)}}}\n",
-        "models/m.sql": f"/*---\n{_as_yaml(head)}\n---*/\n{{% raw %}}select 1 as {name_of(key)}, x as {name_of(column)} "
-        f"from main.{name_of('s ' + source)}{{% endraw %}}",
+        "models/m.sql": f"/*---\n{_as_yaml(head)}\n---*/\n{{% raw %}}select 1 as {name_of(key)}, "
+        f"x as {name_of(column)} from main.{name_of('s ' + source)}{{% endraw %}}",
         "models/copy of it.sql": f"{{% raw %}}select * from {name_of(schema)}.{name_of(table)}{{% endraw %}}",
         "models/v.sql": "select '{{ var('value') | replace(\"'\", \"''\") }}' as x",
     }

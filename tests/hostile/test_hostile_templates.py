@@ -158,7 +158,7 @@ def test_what_a_macro_does_counts_where_it_is_called() -> None:
     """The place is the line in the macro, and that of the call."""
     loops = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"
     macro = f"{{% macro m() %}}\n{loops}{{% endmacro %}}"
-(problem,) = model_problems("select\n {{ lib.m() }}", {"macros/lib.sql": macro})
+    (problem,) = model_problems("select\n {{ lib.m() }}", {"macros/lib.sql": macro})
     assert problem.startswith(f"macros/lib.sql:2: {TURNS}, called from models/reader.sql:2\n")
 
 
