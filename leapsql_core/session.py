@@ -28,7 +28,17 @@ from leapsql_core.execution import (
 )
 from leapsql_core.hashing import fingerprint
 from leapsql_core.models import Model, Project, Snapshot, Target
-from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, seeds_rewritten, texts_needed
+from leapsql_core.planning import (
+    Observations,
+    Plan,
+    Prove,
+    Texts,
+    chosen_paths,
+    plan,
+    remembered,
+    seeds_rewritten,
+    texts_needed,
+)
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
 from leapsql_core.seeds import seed_path, seed_rows, seed_stands
@@ -149,14 +159,20 @@ def plan_session(
     force: bool = False,
     full_refresh: bool = False,
     look: bool = True,
+    remember: bool = False,
 ) -> Planned:
     """Decide what would be built; nothing is written. Without `look` the warehouse is left alone.
+
+    Then what was not looked at is to be checked; with `remember` it is taken to be as the state remembers it.
 
     Raises:
         StateError: the state cannot be read.
     """
     with closing(open_state_reader(session.state_path)) as state:
-        seen = Seen(state.read_snapshot(session.project.environment), Observations(settings=_settings(session)))
+        snapshot = state.read_snapshot(session.project.environment)
+        seen = Seen(snapshot, Observations(settings=_settings(session)))
+        if remember and not look:
+            seen = Seen(snapshot, remembered(session.project, snapshot, settings=_settings(session)))
         if look:
             with masked(session):
                 seen = _look(session, seen.snapshot, selection, history=state.read_history())

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -19,7 +19,8 @@ class Ask:
 
     `builds` and `checks` are assets to ask for; `waiting` are paths that need a build and that the loaded definitions
     lack; `settled` are assets that need nothing, or whose files are gone. `change` names what is to be built: it stays
-    the same until something of it was built or edited.
+    the same until something of it was built or edited. `failed` counts how often those to be built have failed since
+    they were last built, where it was the code of now that failed last. Assets are in order, parents first.
     """
 
     environment: str
@@ -28,17 +29,20 @@ class Ask:
     settled: frozenset[dg.AssetKey]
     waiting: tuple[str, ...]
     change: str
+    failed: Mapping[dg.AssetKey, int] = field(default_factory=dict)
 
 
-def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
+def ask(loaded: LoadedAssets, resource: LeapSQLResource | None, *, remember: bool = True) -> Ask:
     """Read the project's files and its state again, and plan; the warehouse is left alone.
+
+    It is taken to be as the state remembers it; or else, without `remember`, all that may have moved is to be checked.
 
     Raises:
         ProjectError: the project as it is now does not compile.
         StateError: the state cannot be read.
     """
     session = _as_the_resource_says(loaded, resource).open()
-    planned = plan_session(session, look=False)
+    planned = plan_session(session, look=False, remember=remember)
     keys = asset_keys(session, loaded.translator)
     builds: dict[dg.AssetKey, Decision] = {}
     checks: dict[dg.AssetKey, Decision] = {}
@@ -68,6 +72,7 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
         settled=frozenset(settled),
         waiting=tuple(waiting),
         change=_change(planned, wanted),
+        failed={keys[path]: _attempts(planned, path) for path in wanted},
     )
 
 
@@ -81,6 +86,13 @@ def _as_the_resource_says(loaded: LoadedAssets, resource: LeapSQLResource | None
         variables={**(project.variables or {}), **resource.vars} or None,
         database=resource.database or project.database,
     )
+
+
+def _attempts(planned: Planned, path: str) -> int:
+    """Return how often what is to be built has failed; nothing, if what failed last was other code."""
+    failure = planned.snapshot.failures.get(path)
+    of_now = failure is not None and failure.content_hash in (None, planned.project.nodes[path].content_hash)
+    return failure.attempts if failure is not None and of_now else 0
 
 
 def _change(planned: Planned, paths: Sequence[str]) -> str:

@@ -159,7 +159,18 @@ def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:
         LeapSQLError: it was not made by `leapsql_assets`.
     """
     for metadata in assets.metadata_by_key.values():
-        name = metadata.get(PROJECT_METADATA)
-        if isinstance(name, str) and name in _loaded:
-            return _loaded[name]
+        name = loaded_id_of(metadata)
+        if name is not None:
+            return loaded_assets_by_id(name)
     raise LeapSQLError("these assets were not made by @leapsql_assets", mend="Decorate their function with it.")
+
+
+def loaded_id_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return the id of the loaded assets that an asset with this metadata belongs to, ``None`` if it is no model."""
+    name = metadata.get(PROJECT_METADATA)
+    return name if isinstance(name, str) and name in _loaded else None
+
+
+def loaded_assets_by_id(name: str) -> LoadedAssets:
+    """Return the loaded assets of an id that `loaded_id_of` gave."""
+    return _loaded[name]

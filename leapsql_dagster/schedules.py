@@ -32,7 +32,7 @@ def build_changed_models_schedule(
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         resource = getattr(context.resources, resource_key)
         try:
-            asks = [ask(one, resource) for one in loaded]
+            asks = [ask(one, resource, remember=False) for one in loaded]
         except LeapSQLError as exc:
             return dg.SkipReason(f"The project cannot be planned: {exc}")
         in_job = job.selection.resolve(context.repository_def.asset_graph)

@@ -82,13 +82,27 @@ def build_changed_models_sensor(
 
 
 def keys_to_launch(asks: Sequence[Ask], in_job: Any, graph: Any) -> set[dg.AssetKey]:
-    """Return what to ask for: changed models of the job, and what of the job lies below them and may change too."""
+    """Return what to ask for: changed models of the job, and what of the job lies below them and may change too.
+
+    Of what lies below, the plan knows what stands; not below an asset of the job that is no model, for whatever that
+    will make of it.
+    """
     builds = {key for one in asks for key in one.builds} & set(in_job)
-    if not builds:
-        return set()
-    below = dg.AssetSelection.assets(*builds).downstream().resolve(graph)
+    models = {key for one in asks for key in (*one.builds, *one.checks, *one.settled)}
     settled = {key for one in asks for key in one.settled}
-    return (set(below) & set(in_job)) - settled
+    found, beyond = set(builds), set[dg.AssetKey]()
+    left = sorted(builds)
+    while left:
+        above = left.pop()
+        for key in graph.get(above).child_keys:
+            open_ended = above in beyond or (key not in models and key in in_job)
+            stands = key in settled and not open_ended
+            if stands or (key in found and (key in beyond or not open_ended)):
+                continue
+            found.add(key)
+            beyond.update({key} if open_ended else ())
+            left.append(key)
+    return found & set(in_job)
 
 
 def _runs_for(instance: dg.DagsterInstance, change: str) -> tuple[list[str], list[str]]:

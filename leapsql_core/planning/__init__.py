@@ -18,6 +18,7 @@ from leapsql_core.planning.differences import (
 )
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.remembering import remembered
 from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
@@ -64,6 +65,7 @@ __all__ = [
     "plan",
     "reads_for",
     "reads_order",
+    "remembered",
     "seeds_rewritten",
     "sets_read_in_order",
     "settle",

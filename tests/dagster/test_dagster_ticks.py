@@ -218,14 +218,20 @@ def test_assets_between_models_run_with_what_changed_above_them(shop: Shop) -> N
 
     definitions = shop.definitions(scores, in_job=dg.AssetSelection.assets(["py", "scores"]))
     job = get_job(definitions, "changed_models")
-    shop.query("create schema py; create table py.scores as select 'ann' as customer") if (
-        shop.root / ".leapsql"
-    ).exists() else None
     (shop.root / ".leapsql").mkdir(exist_ok=True)
     shop.query("create schema if not exists py; create or replace table py.scores as select 'ann' as customer")
     assert job.execute_in_process(instance=shop.instance).success
     shop.edit("models/marts/customers.sql", "sum(amount)", "max(amount)")
     assert asked(tick(shop, definitions)) == ["marts/customers", "marts/ranks", "marts/totals", "py/scores"]
+
+
+def test_what_an_earlier_run_left_behind_is_asked_for(shop: Shop) -> None:
+    """A parent was built alone, or the run failed below it: the state tells what that left out of date."""
+    definitions = shop.definitions()
+    follow(shop, definitions, tick(shop, definitions))
+    shop.edit("models/marts/customers.sql", "sum(amount)", "max(amount)")
+    assert shop.run(asset_selection=[dg.AssetKey(["marts", "customers"])]).success
+    assert asked(tick(shop, definitions)) == ["marts/totals"]
 
 
 def test_a_schedule_asks_for_what_is_to_be_built_or_checked(shop: Shop) -> None:

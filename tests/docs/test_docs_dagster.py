@@ -109,6 +109,37 @@ def test_a_job_of_one_s_own_builds_what_it_selects(load: Load, instance: dg.Dags
     assert run(definitions, instance, job="reports") == ["marts/customers", "marts/daily_sales"]
 
 
+def test_the_automation_asks_once_for_what_changed_and_what_lies_below(
+    load: Load, starter: Path, instance: dg.DagsterInstance
+) -> None:
+    """The sensor's condition as the page has it: all, then nothing, then an edited model with its readers."""
+    page = load()
+    assert len(run(page.defs, instance)) == 6
+    repository = page.automated.get_repository_def()
+    (sensor,) = repository.sensor_defs
+
+    def asked() -> list[str]:
+        ticked = sensor.evaluate_tick(dg.build_sensor_context(instance, repository_def=repository))
+        return sorted(key.to_user_string() for request in ticked.run_requests for key in request.asset_selection)
+
+    assert asked() == []
+    edited = starter / "models/staging/stg_orders.sql"
+    edited.write_text(edited.read_text().replace("FROM raw_orders", "FROM raw_orders WHERE id > 1"))
+    assert asked() == ["marts/customers", "marts/daily_sales", "marts/large_orders", "staging/stg_orders"]
+
+
+def test_a_translator_gives_conditions_to_some(load: Load) -> None:
+    """Those that are tagged have one, with the label it was given."""
+    page = load()
+    specs = list(leapsql_assets(project=page.PROJECT, translator=page.Automated())(noop).specs)
+    told = {spec.key.to_user_string(): spec.automation_condition for spec in specs}
+    assert {key for key, condition in told.items() if condition} == {"marts/customers", "marts/daily_sales"}
+
+
+def noop(context: dg.AssetExecutionContext):  # Dagster takes the annotation of what is returned for an output
+    """Build nothing."""
+
+
 def test_whatever_can_be_imported_or_passed_is_told() -> None:
     """Names of the package, parameters of `leapsql_assets`, fields of a project."""
     text = read_page(PAGE)
