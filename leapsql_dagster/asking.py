@@ -8,9 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-from leapsql_core import Decision, Planned, plan_session
-from leapsql_dagster.loading import LoadedAssets, asset_keys
+from leapsql_core import Decision, Planned, Session, choose, plan_session
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, asset_keys
 from leapsql_dagster.resource import LeapSQLResource
+from leapsql_dagster.settings import ENVIRONMENT_TAG
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,32 @@ class Ask:
     failed: Mapping[dg.AssetKey, int] = field(default_factory=dict)
 
 
-def ask(loaded: LoadedAssets, resource: LeapSQLResource | None, *, remember: bool = True) -> Ask:
+@dataclass(frozen=True)
+class Narrowed:
+    """What a tick looks at: another environment than that of the resource, or a part of the project."""
+
+    environment: str | None = None
+    select: str | Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a run has to be told of it."""
+        return {} if self.environment is None else {ENVIRONMENT_TAG: self.environment}
+
+    def paths_in(self, session: Session) -> list[str] | None:
+        """Return the paths that are looked at, ``None`` for all.
+
+        Raises:
+            SelectionError: a word that cannot be read, or selects nothing.
+        """
+        words, without = ([said] if isinstance(said, str) else [*said] for said in (self.select, self.exclude))
+        return choose(session, words, exclude=without, look=False) if words or without else None
+
+
+def ask(
+    loaded: LoadedAssets, resource: LeapSQLResource | None, *, remember: bool = True, narrowed: Narrowed | None = None
+) -> Ask:
     """Read the project's files and its state again, and plan; the warehouse is left alone.
 
     It is taken to be as the state remembers it; or else, without `remember`, all that may have moved is to be checked.
@@ -40,8 +66,11 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None, *, remember: boo
     Raises:
         ProjectError: the project as it is now does not compile.
         StateError: the state cannot be read.
+        SelectionError: a word of the selection selects nothing.
     """
-    session = _as_the_resource_says(loaded, resource).open()
+    narrowed = narrowed or Narrowed()
+    session = _as_asked(loaded, resource, narrowed.environment).open()
+    within = narrowed.paths_in(session)
     planned = plan_session(session, look=False, remember=remember)
     keys = asset_keys(session, loaded.translator)
     builds: dict[dg.AssetKey, Decision] = {}
@@ -57,7 +86,9 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None, *, remember: boo
             if lasting and path not in loaded.session.project.nodes:
                 waiting.append(path)
             continue
-        if lasting:
+        if within is not None and path not in within:
+            settled.add(key)
+        elif lasting:
             builds[key] = decision
             wanted.append(path)
         elif decision.action == "skip":
@@ -76,13 +107,13 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None, *, remember: boo
     )
 
 
-def _as_the_resource_says(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Any:
+def _as_asked(loaded: LoadedAssets, resource: LeapSQLResource | None, environment: str | None) -> LeapSQLProject:
     project = loaded.project
     if resource is None:
-        return project
+        return replace(project, environment=environment or project.environment)
     return replace(
         project,
-        environment=resource.environment or project.environment,
+        environment=environment or resource.environment or project.environment,
         variables={**(project.variables or {}), **resource.vars} or None,
         database=resource.database or project.database,
     )
