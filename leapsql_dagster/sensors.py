@@ -74,8 +74,8 @@ def build_changed_models_sensor(
         )
         waiting = _waiting(asks)
         if not launch.keys:
-            said = [waiting, _given_up(launch.given_up)]
-            return dg.SkipReason(" ".join(filter(None, said)) or _nothing_changed(asks))
+            why = [waiting, _given_up(launch.given_up)]
+            return dg.SkipReason(" ".join(filter(None, why)) or _nothing_changed(asks))
         if waiting:
             context.log.warning(waiting)
         change = "-".join(one.change for one in asks)[:200]
@@ -83,10 +83,8 @@ def build_changed_models_sensor(
         if going_on:
             return dg.SkipReason(f"Run {going_on[0]} is building this change.")
         if max_attempts is not None and len(failed) >= max_attempts:
-            named = names_of(launch.builds)
-            return dg.SkipReason(
-                f"{named} failed {_times(len(failed))}, last in run {failed[0]}; not tried again until something changes."
-            )
+            said = f"{names_of(launch.builds)} failed {_times(len(failed))}, last in run {failed[0]}"
+            return dg.SkipReason(f"{said}; not tried again until something changes.")
         wait = _seconds_to_wait(context.instance, failed, retry_after_seconds)
         if wait > 0:
             named = names_of(launch.builds)

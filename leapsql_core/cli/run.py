@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from leapsql_core.cli.notices import say_notices, stream_notices
-from leapsql_core.cli.opening import open_project
-from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.notices import deferral_facts, say_notices, stream_notices
+from leapsql_core.cli.opening import defer_project, open_project
+from leapsql_core.cli.options import Settings, command, deferring, forcing, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import paragraph
 from leapsql_core.cli.progress import Watch, watching
@@ -32,6 +33,14 @@ from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
 
 DONE, FAILED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The environment to defer to, if any, and its state."""
+
+    environment: str | None
+    state: Path | None
 
 
 @dataclass(slots=True)
@@ -73,6 +82,7 @@ def waiting(function: Any) -> Any:
 @command("run")
 @selection
 @forcing
+@deferring
 @building
 @verbose
 def run(
@@ -82,6 +92,8 @@ def run(
     exclude: tuple[str, ...],
     force: bool,
     full_refresh: bool,
+    defer_to: str | None,
+    state_of: Path | None,
     threads: int,
     wait: float,
     verbose: bool,
@@ -92,7 +104,8 @@ def run(
     materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
     """
     options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    deferring_to = Elsewhere(defer_to, state_of)
+    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, elsewhere=deferring_to)
 
 
 @command("seed")
@@ -149,6 +162,7 @@ def run_and_show(
     wait_seconds: float,
     verbose: bool,
     seeds_alone: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> int:
     """Run what was selected, show what came of it, and return the exit status."""
     began = time.monotonic()
@@ -160,6 +174,15 @@ def run_and_show(
             chosen = _seeds_among(session, chosen, select)
         if options.test:
             chosen = _tested_among(session, chosen, select)
+        if elsewhere is not None:
+            session, chosen = defer_project(
+                session,
+                chosen,
+                defer_to=elsewhere.environment,
+                state_of=elsewhere.state,
+                force=options.force,
+                wait_seconds=wait_seconds,
+            )
         watch.says("looking at the warehouse")
         account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
     if account.plan is not None:
@@ -218,6 +241,7 @@ def _show_account(
         "environment": session.project.environment,
         "status": account.status,
         "models": [result_facts(result) for result in results],
+        **deferral_facts(session.project),
     }
     page = [
         *stream_result_blocks(results, verbose=verbose),

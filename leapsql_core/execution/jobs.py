@@ -120,7 +120,7 @@ def _has_moved(course: Course, node: Node, entry: TraceInput) -> bool:
     if source is None or entry.data_version is None or node.materialized == "view" or source.config.version == "never":
         return False
     seen = course.ledger.relations.get(source.relation.key)
-    is_at_home = seen is not None and seen.kind == "table"
+    is_at_home = source.steady if source.relation.foreign else seen is not None and seen.kind == "table"
     return not is_at_home and _version_now(course, source, node, entry) != entry.data_version
 
 

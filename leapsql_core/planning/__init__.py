@@ -5,7 +5,13 @@ from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagre
 from leapsql_core.planning.code import InputColumns, Prove, text_hash, unified_difference
 from leapsql_core.planning.column_sets import column_sets_read, sets_read_in_order
 from leapsql_core.planning.data_differences import InputDifference
-from leapsql_core.planning.data_tests import data_test_basis, data_test_hash, tests_hash, tests_version
+from leapsql_core.planning.data_tests import (
+    compare_own_tests,
+    data_test_basis,
+    data_test_hash,
+    tests_hash,
+    tests_version,
+)
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, seeds_rewritten, settle, texts_needed
 from leapsql_core.planning.differences import (
     ColumnDifferences,
@@ -55,6 +61,7 @@ __all__ = [
     "column_sets_read",
     "compare_columns",
     "compare_environments",
+    "compare_own_tests",
     "data_test_basis",
     "data_test_hash",
     "find_orphans",

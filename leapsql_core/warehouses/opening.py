@@ -23,7 +23,7 @@ def open_warehouse(
     """Open the warehouse of `target`; relative paths, of the database and of files in queries, are relative to `root`.
 
     A database that another process holds is tried again for `wait_seconds`; `on_wait` is told once for whom.
-    `config` is passed to the engine when the database is opened.
+    `config` is passed to the engine when the database is opened. What the target has attached is never written.
 
     Raises:
         WarehouseError: it cannot be opened, is held by another process, or refuses a setting.
@@ -33,6 +33,7 @@ def open_warehouse(
         {"file_search_path": str(root), **target.settings},
         read_only=read_only,
         waiting=Waiting(wait_seconds, on_wait),
+        attached=target.attached,
         config=config,
     )
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Target
+from leapsql_core.names import quote_identifier
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 #: How DuckDB says that another process holds the file: on Linux and macOS it names it, on Windows it may.
 _HELD = re.compile(r"Could not set lock on file|being used by another process|File is already open in")
 _HOLDER = re.compile(r"(?:lock is held in|already open in)\s+(?P<program>.+?) \(PID (?P<pid>\d+)\)", re.DOTALL)
-_HELD_HERE = re.compile(r"same database file with a different configuration")
+_HELD_HERE = re.compile(r"same database file with a different configuration|Unique file handle conflict")
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
+_Made = TypeVar("_Made")
 _RESERVED_CATALOGS = frozenset({"main", "temp", "system"})
 
 
@@ -68,11 +70,37 @@ def connect(
         except OSError as exc:
             cause = f"the folder of the warehouse cannot be made: {exc.strerror}: {Path(database).parent}"
             raise WarehouseError(cause, mend="Correct `target.database` in leapsql.yaml.") from exc
+    return _when_free(
+        lambda: duckdb.connect(database, read_only=read_only, config=dict(config or {})), database, waiting
+    )
+
+
+def attach(connection: DuckDBPyConnection, database: str, catalog: str, *, waiting: Waiting) -> None:
+    """Attach another database to a connection, for reading alone, under the name `catalog`.
+
+    Raises:
+        WarehouseError: there is no such database, or it is still held when the waiting is over.
+    """
+    if not Path(database).is_file():
+        raise WarehouseError(f"there is no database {database}", mend="Build it first, or correct its path.")
+    place = database.replace("'", "''")
+    statement = f"ATTACH '{place}' AS {quote_identifier(catalog)} (READ_ONLY)"
+    _when_free(lambda: connection.execute(statement), database, waiting)
+
+
+def _when_free(action: Callable[[], _Made], database: str, waiting: Waiting) -> _Made:
+    """Do what opens a database, again while another process holds it.
+
+    Raises:
+        WarehouseError: it cannot be opened, or is still held when the waiting is over.
+    """
+    import duckdb
+
     ends = time.monotonic() + waiting.seconds
     told = False
     while True:
         try:
-            return duckdb.connect(database, read_only=read_only, config=dict(config or {}))
+            return action()
         except duckdb.Error as exc:
             holder = _holder(str(exc))
             if holder is None:

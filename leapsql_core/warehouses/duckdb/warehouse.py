@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leapsql_core.models import ObservedRelation, Relation
 from leapsql_core.names import quote_identifier
 from leapsql_core.protocols import Marker
-from leapsql_core.warehouses.duckdb.connection import Waiting, connect, refusals
+from leapsql_core.warehouses.duckdb.connection import Waiting, attach, connect, refusals
 from leapsql_core.warehouses.duckdb.functions import read_stabilities
 from leapsql_core.warehouses.duckdb.macros import read_macros
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
@@ -53,10 +53,13 @@ class DuckDBWarehouse:
         read_only: bool,
         waiting: Waiting,
         config: Mapping[str, Any] | None = None,
+        attached: Mapping[str, str] | None = None,
     ) -> DuckDBWarehouse:
-        """Open `database`; see `open_warehouse`."""
+        """Open `database`, and beside it what is `attached` by catalog, read only; see `open_warehouse`."""
         connection = connect(database, read_only=read_only, waiting=waiting, config=config)
         try:
+            for catalog, path in sorted((attached or {}).items()):
+                attach(connection, path, catalog, waiting=waiting)
             apply_settings(connection, settings)
         except BaseException:
             connection.close()
