@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leapsql_core.deferral import Base, defer, open_base, same_as
     from leapsql_core.errors import (
         LeapSQLError,
         Problem,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _HOMES = {
+    "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
     "models": (
@@ -77,6 +79,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Base",
     "Column",
     "DataTest",
     "DataTestResult",
@@ -115,13 +118,16 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "defer",
     "find_database",
     "model_path",
     "models_built_in",
+    "open_base",
     "open_session",
     "open_state_reader",
     "origins",
     "plan_session",
+    "same_as",
     "stream_session_run",
 ]
 

@@ -44,10 +44,12 @@ def open_base(
     environ: Mapping[str, str],
     state_path: Path | None = None,
     wait_seconds: float = 0.0,
+    look: bool = True,
 ) -> Base:
     """Look at the environment to defer to; its state and its database are opened for reading alone.
 
-    `state_path` is its state, the one that `leapsql.yaml` names by default.
+    `state_path` is its state, the one that `leapsql.yaml` names by default. Without `look` its database is left alone,
+    and taken to be as that state remembers it.
 
     Raises:
         UsageError: it is the environment of `session` itself, there is none of that name, or it was never built.
@@ -58,6 +60,10 @@ def open_base(
         raise UsageError(f"{environment} cannot be deferred to: it is what is to be built", mend=mend)
     base = open_session(session.root, environ=environ, environment=environment, state_path=state_path)
     here, there = (database_path(one.project.target, one.root) for one in (session, base))
+    planned = plan_session(base, look=False, remember=True)
+    catalog = None if Path(here) == Path(there) else _free_catalog(here, there)
+    if not look:
+        return Base(base, planned, planned.observations.relations or {}, catalog)
     if not warehouse_exists(base.project.target, root=base.root):
         raise UsageError(
             f"{environment} cannot be deferred to: there is no database {there}",
@@ -66,9 +72,7 @@ def open_base(
     with masked(base):
         warehouse = open_warehouse(base.project.target, root=base.root, read_only=True, wait_seconds=wait_seconds)
         with closing(warehouse):
-            relations = warehouse.relations()
-    planned = plan_session(base, look=False, remember=True)
-    return Base(base, planned, relations, None if Path(here) == Path(there) else _free_catalog(here, there))
+            return Base(base, planned, warehouse.relations(), catalog)
 
 
 def _free_catalog(here: str, there: str) -> str:
@@ -144,13 +148,19 @@ def _keeps_its_names(base: Base, path: str) -> bool:
 
 
 def defer(
-    session: Session, base: Base, *, selection: Collection[str], force: bool = False, wait_seconds: float = 0.0
+    session: Session,
+    base: Base,
+    *,
+    selection: Collection[str],
+    force: bool = False,
+    wait_seconds: float = 0.0,
+    look: bool = True,
 ) -> Session:
     """Return the session of a project that reads in `base` what it need not build itself.
 
     That is what `base` holds just so (but for what of `selection` is built by `force`, or has other tests to pass), and
-    what is not selected and was never built here. A source is read there where this database has none. The other
-    database is attached to this one, for reading alone.
+    what is not selected and was never built here. A source is read there where this database has none; without `look`,
+    where it was read last. The other database is attached to this one, for reading alone.
 
     Raises:
         WarehouseError: this database is held by another process, and still is after `wait_seconds`.
@@ -162,7 +172,9 @@ def defer(
     left = set(same) - here
     missing = {path for path in project.nodes if path not in chosen | left | built.keys() and is_there(base, path)}
     reads = {path: _place(base, base.session.project.nodes[path].relation) for path in sorted(left | missing)}
-    reads.update(_sources_elsewhere(session, base, wait_seconds=wait_seconds))
+    if base.catalog is not None:
+        found = _sources_there(session, base, wait_seconds=wait_seconds) if look else _sources_read(built, base)
+        reads.update({name: place for name, place in found.items() if name in project.sources})
     deferral = Deferral(base.environment, reads, tuple(sorted(missing - set(same))))
     compiler = session.loaded.compiler.deferring(deferral)
     there = database_path(base.session.project.target, base.session.root)
@@ -180,21 +192,37 @@ def _place(base: Base, relation: Relation) -> Relation:
     return relation if base.catalog is None else Relation(relation.schema, relation.name, base.catalog, foreign=True)
 
 
-def _sources_elsewhere(session: Session, base: Base, *, wait_seconds: float) -> dict[str, Relation]:
+def _sources_there(session: Session, base: Base, *, wait_seconds: float) -> dict[str, Relation]:
     """Return where the sources are that this database lacks and the other one has."""
-    if base.catalog is None:
-        return {}
-    here: _Relations = {}
-    if warehouse_exists(session.project.target, root=session.root):
+    project, here = session.project, dict[tuple[str, str], ObservedRelation]()
+    if warehouse_exists(project.target, root=session.root):
         with masked(session):
-            warehouse = open_warehouse(
-                session.project.target, root=session.root, read_only=True, wait_seconds=wait_seconds
-            )
+            warehouse = open_warehouse(project.target, root=session.root, read_only=True, wait_seconds=wait_seconds)
             with closing(warehouse):
-                here = warehouse.relations()
+                here.update(warehouse.relations())
     found: dict[str, Relation] = {}
-    for name, source in session.project.sources.items():
-        relation = source.relation if source.relation.schema else replace(source.relation, schema="main")
+    for name, source in project.sources.items():
+        relation = _with_schema(source.relation)
         if relation.catalog is None and relation.key not in here and relation.key in base.relations:
             found[name] = _place(base, relation)
     return found
+
+
+def _sources_read(built: Mapping[str, Trace], base: Base) -> dict[str, Relation]:
+    """Return where sources were read that the last build to read each found in the other database."""
+    last = {
+        entry.name: entry.relation
+        for trace in sorted(built.values(), key=lambda trace: (trace.built_at, trace.model_run_id))
+        for entry in trace.inputs
+    }
+    places: dict[str, Relation] = {}
+    for name, source in base.session.project.sources.items():
+        place = _place(base, _with_schema(source.relation))
+        if last.get(name) == str(place):
+            places[name] = place
+    return places
+
+
+def _with_schema(relation: Relation) -> Relation:
+    """Return a relation with the schema that the database looks in where none is written."""
+    return relation if relation.schema else replace(relation, schema="main")

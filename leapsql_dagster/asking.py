@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from leapsql_core import Decision, Planned, Session, choose, plan_session
+from leapsql_core import Decision, Planned, Session, choose, defer, plan_session
 from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, asset_keys
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.settings import ENVIRONMENT_TAG
@@ -69,8 +69,12 @@ def ask(
         SelectionError: a word of the selection selects nothing.
     """
     narrowed = narrowed or Narrowed()
-    session = _as_asked(loaded, resource, narrowed.environment).open()
+    project = _as_asked(loaded, resource, narrowed.environment)
+    session = project.open()
     within = narrowed.paths_in(session)
+    base = project.base_of(session, look=False)
+    if base is not None:
+        session = defer(session, base, selection=list(session.project.nodes), look=False)
     planned = plan_session(session, look=False, remember=remember)
     keys = asset_keys(session, loaded.translator)
     builds: dict[dg.AssetKey, Decision] = {}

@@ -14,7 +14,19 @@ from typing import Any
 
 from dagster import AssetKey, AssetsDefinition
 
-from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
+from leapsql_core import (
+    Base,
+    LeapSQLError,
+    Node,
+    Planned,
+    Session,
+    Source,
+    UsageError,
+    choose,
+    open_base,
+    open_session,
+    plan_session,
+)
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -26,7 +38,8 @@ class LeapSQLProject:
     """Where a project lies, and as what it is read: everything that its assets are loaded from.
 
     `environment` defaults to that of `leapsql.yaml`, `state_path` to the one configured there. `variables` and
-    `database` win over what is configured.
+    `database` win over what is configured. In any environment but `defer_to` itself, what that one holds just so is not
+    built but read there; `state_of` is its state, by default the one configured.
     """
 
     project_dir: str | os.PathLike[str]
@@ -34,6 +47,8 @@ class LeapSQLProject:
     variables: Mapping[str, Any] | None = None
     state_path: str | os.PathLike[str] | None = None
     database: str | None = None
+    defer_to: str | None = None
+    state_of: str | os.PathLike[str] | None = None
 
     def open(self) -> Session:
         """Read the project as its files are now.
@@ -49,6 +64,24 @@ class LeapSQLProject:
             variables=self.variables,
             state_path=None if self.state_path is None else Path(self.state_path),
             database=self.database,
+        )
+
+    def base_of(self, session: Session, *, wait_seconds: float = 0.0, look: bool = True) -> Base | None:
+        """Return what `session` defers to, ``None`` if it builds everything itself; see `leapsql_core.open_base`.
+
+        Raises:
+            UsageError: that environment cannot be deferred to.
+            WarehouseError: its database is held by another process.
+        """
+        if self.defer_to is None or self.defer_to == session.project.environment:
+            return None
+        return open_base(
+            session,
+            self.defer_to,
+            environ=dict(os.environ),
+            state_path=None if self.state_of is None else Path(self.state_of),
+            wait_seconds=wait_seconds,
+            look=look,
         )
 
 

@@ -78,6 +78,7 @@ class LeapSQLResource(DuckDBResource):
             loaded,
             session,
             settings,
+            project=project,
             parallel=self.max_parallel,
             wait_seconds=self.wait_seconds,
             connection_config={**_AGENT, **self.connection_config},

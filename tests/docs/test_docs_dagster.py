@@ -4,17 +4,19 @@ import dataclasses
 import importlib.util
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 from docs_reading import code_in, find_table, read_blocks, read_page
 
 import leapsql_dagster
-from leapsql_dagster import LeapSQLProject, LeapSQLResource, leapsql_assets
+from leapsql_dagster import LeapSQLProject, LeapSQLResource, ci, leapsql_assets
 from leapsql_dagster.settings import ENVIRONMENT_TAG, FULL_REFRESH_TAG, MODE_TAG, VARS_TAG
 
 PAGE = "docs/dagster.md"
@@ -140,11 +142,32 @@ def noop(context: dg.AssetExecutionContext):  # Dagster takes the annotation of 
     """Build nothing."""
 
 
+def test_a_branch_builds_what_differs_from_production(
+    load: Load, starter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Production is built, a model is edited, and the function of the page builds it in the branch."""
+    production = LeapSQLProject(starter, environment="prod")
+
+    @leapsql_assets(project=production)
+    def all_models(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
+        yield from leapsql.run(context)
+
+    assert dg.materialize([all_models], resources={"leapsql": LeapSQLResource()}).success
+    edited = starter / "models/marts/daily_sales.sql"
+    edited.write_text(edited.read_text().replace("sum(kilos) AS kilos", "max(kilos) AS kilos"))
+    load().build_branch()
+    assert capsys.readouterr().out == "differs from production: marts/daily_sales\n"
+    query = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> '_leapsql'"
+    with closing(duckdb.connect(str(starter / LeapSQLProject(starter).open().project.target.database))) as connection:
+        assert connection.execute(query).fetchall() == [("marts.daily_sales",)]
+
+
 def test_whatever_can_be_imported_or_passed_is_told() -> None:
     """Names of the package, parameters of `leapsql_assets`, fields of a project."""
     text = read_page(PAGE)
     names = {*leapsql_dagster.__all__, *signature(leapsql_assets).parameters}
     names |= {field.name for field in dataclasses.fields(LeapSQLProject)}
+    names |= {name for name, one in vars(ci).items() if getattr(one, "__module__", "") == ci.__name__}
     assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
 
 
