@@ -354,12 +354,15 @@ class Deferral:
     """What a project leaves to another environment: it reads there what it does not build itself.
 
     ``reads`` are the relations, by the path of a model or seed, or by the name of a source. ``stale`` are those of them
-    that are not what the project says, and that were not to be built.
+    that are not what the project says, and that were not to be built. ``nodes`` and ``parents`` are those of the whole
+    project, what is read elsewhere among them.
     """
 
     environment: str
     reads: Mapping[str, Relation]
     stale: tuple[str, ...] = ()
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

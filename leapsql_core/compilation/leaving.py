@@ -38,7 +38,7 @@ def leave_to(project: Project, deferral: Deferral) -> Project:
         sources=dict(sorted(sources.items())),
         parents={path: _without(project.parents[path], left) for path in nodes},
         waits={path: kept for path in nodes if (kept := _without(project.waits.get(path, ()), left))},
-        deferral=deferral,
+        deferral=replace(deferral, nodes=project.nodes, parents=project.parents),
     )
 
 

@@ -158,7 +158,12 @@ def test_a_leaf_that_changed_is_built_from_what_production_holds(branch: Branch)
     assert branch.relations() == {"marts.largest"}
     with closing(sqlite3.connect(branch.root / ".leapsql/state.db")) as state:
         inputs = state.execute("select name, relation from trace_inputs").fetchall()
+        reads = state.execute(
+            "select m.path, p.path from dependencies d join models m on m.id = d.model_id"
+            " join models p on p.id = d.parent_id order by 1, 2"
+        ).fetchall()
     assert inputs == [("marts.customers", "prod.marts.customers")]
+    assert ("marts.largest", "marts.customers") in reads, "the state knows the whole project"
     assert branch.built() == {}
 
 
