@@ -13,7 +13,7 @@ help:
 	@echo "make dev          open the example project in the Dagster UI"
 	@echo "make test         run every check and test"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
-	@echo "make bench        measure what finding nothing to do, and data versions, cost on this machine"
+	@echo "make bench        measure on this machine what finding nothing to do, a first build and data versions cost"
 	@echo "make pictures     take the pictures of the documentation anew (needs Chromium)"
 	@echo "make clean        remove what the other targets made"
 
