@@ -27,7 +27,7 @@ from leapsql_core.execution import (
     with_versions,
 )
 from leapsql_core.hashing import fingerprint
-from leapsql_core.models import Model, Project, Snapshot, Target
+from leapsql_core.models import Model, Project, Run, Snapshot, Target
 from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, seeds_rewritten, texts_needed
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
@@ -315,14 +315,18 @@ def models_built_in(session: Session, *, orchestrator_run_id: str) -> set[str]:
     """
     with closing(open_state_reader(session.state_path)) as state:
         paths = {model.id: model.path for model in state.list_models()}
-        runs = state.list_runs(environment=session.project.environment, limit=_RECENT_RUNS)
         return {
             paths[model_run.model_id]
-            for run in runs
-            if run.orchestrator_run_id == orchestrator_run_id
+            for run in runs_for(state, session.project.environment, orchestrator_run_id=orchestrator_run_id)
             for model_run in state.get_model_runs_for_run(run.id)
             if model_run.status == "success"
         }
+
+
+def runs_for(state: StateReader, environment: str, *, orchestrator_run_id: str) -> list[Run]:
+    """Return what one orchestrator run has run in an environment, the latest first."""
+    runs = state.list_runs(environment=environment, limit=_RECENT_RUNS)
+    return [run for run in runs if run.orchestrator_run_id == orchestrator_run_id]
 
 
 def find_database(start: Path, *, environ: Mapping[str, str], environment: str | None = None) -> str:

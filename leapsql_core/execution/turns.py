@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from leapsql_core.errors import LeapSQLError, StateError
 from leapsql_core.execution.holding import held
 from leapsql_core.execution.processes import is_there, this_process
+from leapsql_core.execution.workshop import utc_now
 from leapsql_core.models import Holder, Lease, Run
 from leapsql_core.protocols import StateStore
 
@@ -73,6 +74,11 @@ def is_dead(lease: Lease, now: datetime, *, sees: Callable[[Holder], bool | None
     """Say whether the run that has a lease is dead: its process is gone, or not to be seen and silent for too long."""
     there = sees(lease.holder)
     return now - lease.heartbeat_at > DEAD_AFTER if there is None else not there
+
+
+def is_abandoned(lease: Lease) -> bool:
+    """Say whether the run that has a lease is dead, as it looks from this process and at this moment."""
+    return is_dead(lease, utc_now(), sees=is_there)
 
 
 @contextmanager

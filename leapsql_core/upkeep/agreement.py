@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from leapsql_core.execution import facts_of, lost_builds, see, stream_edited, with_builds
+from leapsql_core.execution import is_abandoned, lost_builds, see, stream_edited, with_builds
 from leapsql_core.models import Relation, Snapshot
-from leapsql_core.planning import Finding, Observations, stream_disagreements
+from leapsql_core.planning import Finding, Observations, stream_disagreements, stream_open
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
 from leapsql_core.session import Session, masked
 from leapsql_core.state import SqliteStateStore, find_damage, open_state_reader
+from leapsql_core.upkeep.closing import close_left_runs, take_over
 from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
 
 _MEND_OF_DAMAGE = "Move the file away or restore a copy: the next run reads back from the warehouse what it builds on."
@@ -60,7 +61,10 @@ def _check(
     if not warehouse_exists(session.project.target, root=session.root):
         with closing(open_state_reader(session.state_path)) as reader:
             snapshot = reader.read_snapshot(session.project.environment)
-        return tuple(stream_disagreements(session.project, snapshot, Observations(relations={}), ()))
+            left = reader.list_open_runs(session.project.environment, is_dead=is_abandoned)
+        closed = checkup.repair and bool(close_left_runs(session))
+        opened = [_closed(finding) if closed else finding for finding in stream_open(left)]
+        return (*opened, *stream_disagreements(session.project, snapshot, Observations(relations={}), ()))
     warehouse = open_warehouse(
         session.project.target,
         root=session.root,
@@ -96,7 +100,8 @@ def _look(session: Session, checkup: Checkup, state: StateReader, warehouse: War
     lost = lost_builds(project, warehouse, known, sight)
     snapshot = with_builds(known, lost)
     observations = Observations(relations=sight.relations, markers=sight.markers, history=sight.history)
-    findings = list(stream_disagreements(project, snapshot, observations, lost))
+    findings = list(stream_open(state.list_open_runs(project.environment, is_dead=is_abandoned)))
+    findings += stream_disagreements(project, snapshot, observations, lost)
     if checkup.deep:
         findings += stream_edited(project, warehouse, snapshot, observations)
     return _Found(tuple(findings), snapshot, observations, lost)
@@ -106,12 +111,13 @@ def _mended(
     session: Session, checkup: Checkup, state: StateStore, warehouse: Warehouse, found: _Found
 ) -> tuple[Finding, ...]:
     """Do what was asked for, and return the findings with what was mended of them."""
-    if checkup.repair and found.lost:
-        state.register_models(facts_of(session.project))
-        state.adopt_builds(session.project.environment, found.lost)
+    if checkup.repair:
+        take_over(session.project, state, found.lost)
     mended: list[Finding] = []
     for finding in found.findings:
-        if finding.kind == "unrecorded" and checkup.repair:
+        if finding.kind == "open" and checkup.repair:
+            mended.append(_closed(finding))
+        elif finding.kind == "unrecorded" and checkup.repair:
             mended.append(replace(finding, mend="It was taken over.", mended=True))
         elif finding.kind == "edited" and checkup.repair and finding.path is not None:
             relation = session.project.nodes[finding.path].relation
@@ -123,6 +129,10 @@ def _mended(
         else:
             mended.append(finding)
     return tuple(mended)
+
+
+def _closed(finding: Finding) -> Finding:
+    return replace(finding, mend="It was closed.", mended=True)
 
 
 def _dropped(session: Session, state: StateStore, warehouse: Warehouse, found: _Found, finding: Finding) -> Finding:
