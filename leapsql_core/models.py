@@ -146,13 +146,17 @@ class SourceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database connection: engine, database file, default schema, settings of the session."""
+    """A database connection: engine, database file, default schema, settings of the session.
+
+    ``wait_seconds`` is how long a run waits for its turn there; ``None`` leaves that to who begins it.
+    """
 
     name: str
     type: str
     database: str
     schema: str
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    wait_seconds: float | None = None
 
 
 # ---------------------------------------------------------------------------------------------- what SQL analysis says

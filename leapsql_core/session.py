@@ -19,6 +19,7 @@ from leapsql_core.execution import (
     Workshop,
     begun_run,
     lost_builds,
+    name_run,
     observe,
     see,
     stream_begun_run,
@@ -277,10 +278,16 @@ def stream_session_run(
         with begun_now as begun:
             left = max(0.0, wait_seconds - (time.monotonic() - began))
             warehouse = open_warehouse(
-                project.target, root=session.root, wait_seconds=left, on_wait=on_wait, config=connection_config
+                project.target,
+                root=session.root,
+                wait_seconds=left,
+                on_wait=on_wait,
+                config=connection_config,
+                holder=f"run {begun.run.id} of environment {project.environment}",
+                knows=lambda pid: name_run(state, pid),
             )
-            session.loaded.cache.save()
             with closing(warehouse), _proving(session) as prove:
+                session.loaded.cache.save()
                 yield from stream_begun_run(_workshop(session, state, warehouse, prove), options, begun)
                 session.loaded.cache.save()
 

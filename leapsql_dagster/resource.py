@@ -17,6 +17,7 @@ from leapsql_dagster.running import RunResult, stream_run
 from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
 
 _AGENT = {"custom_user_agent": "dagster"}
+_WAIT_SECONDS = 120.0
 
 
 class LeapSQLResource(DuckDBResource):
@@ -45,9 +46,10 @@ class LeapSQLResource(DuckDBResource):
     )
     vars: dict[str, Any] = Field(default_factory=dict, description="Variables that win over those of leapsql.yaml.")
     max_parallel: int = Field(default=4, description="How many models to build at the same time.")
-    wait_seconds: float = Field(
-        default=120.0,
-        description="How long to wait for another run, or a database that another process holds, in seconds.",
+    wait_seconds: float | None = Field(
+        default=None,
+        description="How long to wait for another run, or a database that another process holds, in seconds;"
+        " as leapsql.yaml says, if it is not set, else 120.",
     )
     database: str | None = Field(  # type: ignore[assignment]
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."
@@ -79,9 +81,13 @@ class LeapSQLResource(DuckDBResource):
             session,
             settings,
             parallel=self.max_parallel,
-            wait_seconds=self.wait_seconds,
+            wait_seconds=self._seconds_to_wait(session.project.target.wait_seconds),
             connection_config={**_AGENT, **self.connection_config},
         )
+
+    def _seconds_to_wait(self, configured: float | None) -> float:
+        wait = configured if self.wait_seconds is None else self.wait_seconds
+        return _WAIT_SECONDS if wait is None else wait
 
     @contextmanager
     def get_connection(self) -> Iterator[Any]:

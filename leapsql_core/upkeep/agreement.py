@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from leapsql_core.execution import is_abandoned, lost_builds, see, stream_edited, with_builds
+from leapsql_core.execution import is_abandoned, lost_builds, name_run, see, stream_edited, with_builds
 from leapsql_core.models import Relation, Snapshot
 from leapsql_core.planning import Finding, Observations, stream_disagreements, stream_open
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
@@ -71,6 +71,8 @@ def _check(
         read_only=not checkup.writes,
         wait_seconds=wait_seconds,
         on_wait=on_wait,
+        holder="`leapsql state check`" if checkup.writes else None,
+        knows=lambda pid: _run_of(session, pid),
     )
     with closing(warehouse):
         if not checkup.writes:
@@ -83,6 +85,11 @@ def _check(
             warehouse.prepare(())
             found = _look(session, checkup, store, warehouse)
             return _mended(session, checkup, store, warehouse, found)
+
+
+def _run_of(session: Session, pid: int) -> str | None:
+    with closing(open_state_reader(session.state_path)) as reader:
+        return name_run(reader, pid)
 
 
 @dataclass(frozen=True, slots=True)
