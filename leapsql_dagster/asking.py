@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from leapsql_core import Decision, Planned, plan_session
-from leapsql_dagster.loading import LoadedAssets, asset_keys
+from leapsql_core import Decision, Planned, Session, plan_session
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, asset_keys
 from leapsql_dagster.resource import LeapSQLResource
 
 
@@ -19,9 +19,10 @@ class Ask:
 
     `builds` and `checks` are assets to ask for; `waiting` are paths that need a build and that the loaded definitions
     lack; `settled` are assets that need nothing, or whose files are gone. `change` names what is to be built: it stays
-    the same until something of it was built or edited.
+    the same until something of it was built or edited. `session` is the project as it was read for that.
     """
 
+    session: Session
     environment: str
     builds: Mapping[dg.AssetKey, Decision]
     checks: Mapping[dg.AssetKey, Decision]
@@ -37,7 +38,7 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
         ProjectError: the project as it is now does not compile.
         StateError: the state cannot be read.
     """
-    session = _as_the_resource_says(loaded, resource).open()
+    session = project_for(loaded, resource).open()
     planned = plan_session(session, look=False)
     keys = asset_keys(session, loaded.translator)
     builds: dict[dg.AssetKey, Decision] = {}
@@ -62,6 +63,7 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
             checks[key] = decision
     settled.update(key for key, path in loaded.paths.items() if path not in planned.plan.decisions)
     return Ask(
+        session=session,
         environment=session.project.environment,
         builds=builds,
         checks=checks,
@@ -71,7 +73,8 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
     )
 
 
-def _as_the_resource_says(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Any:
+def project_for(loaded: LoadedAssets, resource: LeapSQLResource | None) -> LeapSQLProject:
+    """Return the project of loaded assets as a resource has it built."""
     project = loaded.project
     if resource is None:
         return project

@@ -14,6 +14,18 @@ from leapsql_core.state.refusals import DIED
 from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
 
 
+def find_left_runs(session: Session) -> dict[str, tuple[Run, ...]]:
+    """Return the runs whose processes are gone, the oldest first, by environment: of all that the state knows.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    with closing(open_state_reader(session.state_path)) as reader:
+        names = [environment.name for environment in reader.list_environments()]
+        left = {name: tuple(reader.list_open_runs(name, is_dead=is_abandoned)) for name in names}
+    return {name: runs for name, runs in left.items() if runs}
+
+
 def close_left_runs(
     session: Session, *, wait_seconds: float = 0.0, on_wait: Callable[[str], None] | None = None
 ) -> tuple[Run, ...]:

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ import pytest
 from docs_reading import code_in, find_table, read_blocks, read_page
 
 import leapsql_dagster
+from leapsql_core.state import SqliteStateStore
 from leapsql_dagster import LeapSQLProject, LeapSQLResource, leapsql_assets
 from leapsql_dagster.settings import ENVIRONMENT_TAG, FULL_REFRESH_TAG, MODE_TAG, VARS_TAG
 
@@ -107,6 +109,25 @@ def test_a_job_of_one_s_own_builds_what_it_selects(load: Load, instance: dg.Dags
     )
     run(page.defs, instance)
     assert run(definitions, instance, job="reports") == ["marts/customers", "marts/daily_sales"]
+
+
+def test_a_run_that_was_killed_is_closed_by_the_sensor_of_the_page(load: Load, instance: dg.DagsterInstance) -> None:
+    """It runs from the beginning, and finds nothing where every run has ended."""
+    page = load()
+    run(page.defs, instance)
+    sensor = page.closing.get_repository_def().get_sensor_def("leapsql_run_status")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+    def tick() -> str:
+        context = dg.build_sensor_context(instance=instance, resources={"leapsql": LeapSQLResource()})
+        return sensor.evaluate_tick(context).skip_message or ""
+
+    assert tick() == "No run was left open."
+    with closing(SqliteStateStore(page.PROJECT.open().state_path)) as store:
+        store.open()
+        left = store.create_run("dev")
+        assert tick().startswith(f"Closed run {left.id} of dev")
+        assert store.get_run(left.id).status == "failed"
 
 
 def test_whatever_can_be_imported_or_passed_is_told() -> None:
