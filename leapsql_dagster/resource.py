@@ -1,7 +1,7 @@
 """`LeapSQLResource`: what an op runs models with, and a `DuckDBResource` over the same database for Python assets."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import dagster as dg
 from dagster._check import CheckError
 from dagster_duckdb import DuckDBResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from leapsql_core import LeapSQLError, find_database
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
@@ -55,6 +55,8 @@ class LeapSQLResource(DuckDBResource):
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."
     )
 
+    _going_on: list[Generator[RunResult, None, None]] = PrivateAttr(default_factory=list)
+
     def run(self, context: dg.AssetExecutionContext) -> Iterator[RunResult]:
         """Build the selected models; yields what the op must yield, and fails at the end if a model failed.
 
@@ -75,7 +77,7 @@ class LeapSQLResource(DuckDBResource):
             session = loaded.session if project is loaded.project else project.open()
         except LeapSQLError as exc:
             raise dg.Failure(description=str(exc), allow_retries=False) from exc
-        yield from stream_run(
+        results = stream_run(
             context,
             loaded,
             session,
@@ -84,6 +86,14 @@ class LeapSQLResource(DuckDBResource):
             wait_seconds=self._seconds_to_wait(session.project.target.wait_seconds),
             connection_config={**_AGENT, **self.connection_config},
         )
+        self._going_on.append(results)
+        yield from results
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """End what still goes on: a termination that comes while Dagster stores an event tells the op nothing."""
+        for results in self._going_on:
+            results.close()
+        self._going_on.clear()
 
     def _seconds_to_wait(self, configured: float | None) -> float:
         wait = configured if self.wait_seconds is None else self.wait_seconds

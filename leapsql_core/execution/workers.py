@@ -29,7 +29,10 @@ class Workers:
     def begin(self, path: str, work: Callable[[], Built]) -> Future[Built]:
         """Begin with `work` in a thread of its own; what it returns or raises, of whatever kind, is the future's."""
         future: Future[Built] = Future()
-        thread = threading.Thread(target=_work, args=(path, work, future, self._ended), name=f"leapsql {path}")
+        # No run that somebody forgot to end keeps its process, and with that its lease, alive.
+        thread = threading.Thread(
+            target=_work, args=(path, work, future, self._ended), name=f"leapsql {path}", daemon=True
+        )
         self._threads[path] = (thread, future)
         try:
             thread.start()

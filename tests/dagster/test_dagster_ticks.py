@@ -168,7 +168,7 @@ def test_a_run_whose_process_was_killed_is_building_nothing(shop: Shop) -> None:
 
 
 def test_a_run_that_waits_for_its_process_to_begin_is_waited_for(shop: Shop) -> None:
-    """Of one that has no row in the state yet nobody knows that it was killed; a dead run of another counts for none."""
+    """While it has no row in the state, nobody can say that it was killed; what another has left is not its own."""
     definitions = shop.definitions()
     (request,) = tick(shop, definitions).run_requests
     run = shop.instance.create_run_for_job(
