@@ -1,15 +1,18 @@
 """`LeapSQLResource`: what an op runs models with, and a `DuckDBResource` over the same database for Python assets."""
 
+import atexit
 import os
+import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
 from dagster._check import CheckError
 from dagster_duckdb import DuckDBResource
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from leapsql_core import LeapSQLError, find_database
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
@@ -18,6 +21,13 @@ from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
 
 _AGENT = {"custom_user_agent": "dagster"}
 _WAIT_SECONDS = 120.0
+
+
+def _close(results: "weakref.ref[Generator[RunResult, None, None]]") -> None:
+    """End a run that nobody has ended, if nobody has forgotten it either: that has ended it."""
+    left = results()
+    if left is not None:
+        left.close()
 
 
 class LeapSQLResource(DuckDBResource):
@@ -55,8 +65,6 @@ class LeapSQLResource(DuckDBResource):
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."
     )
 
-    _going_on: list[Generator[RunResult, None, None]] = PrivateAttr(default_factory=list)
-
     def run(self, context: dg.AssetExecutionContext) -> Iterator[RunResult]:
         """Build the selected models; yields what the op must yield, and fails at the end if a model failed.
 
@@ -86,14 +94,13 @@ class LeapSQLResource(DuckDBResource):
             wait_seconds=self._seconds_to_wait(session.project.target.wait_seconds),
             connection_config={**_AGENT, **self.connection_config},
         )
-        self._going_on.append(results)
-        yield from results
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """End what still goes on: a termination that comes while Dagster stores an event tells the op nothing."""
-        for results in self._going_on:
-            results.close()
-        self._going_on.clear()
+        # A termination that comes while Dagster stores an event tells the op nothing: Dagster leaves it where it is.
+        at_exit = partial(_close, weakref.ref(results))
+        atexit.register(at_exit)
+        try:
+            yield from results
+        finally:
+            atexit.unregister(at_exit)
 
     def _seconds_to_wait(self, configured: float | None) -> float:
         wait = configured if self.wait_seconds is None else self.wait_seconds

@@ -1,5 +1,6 @@
 """Runs that are terminated or left: the model in flight is rolled back, the run ends, the lease is free."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -99,7 +100,7 @@ def test_a_run_that_is_terminated_from_dagsters_page_is_cancelled(shop: Shop, tm
 
 
 def test_a_run_that_dagster_leaves_while_a_model_is_built_is_cancelled(shop: Shop) -> None:
-    """As it does when it is interrupted, or fails, between two results: nobody tells the op."""
+    """As it does when it fails between two results: nobody tells the op, until it is forgotten or the process ends."""
     shop.write(FILES)
 
     @leapsql_assets(project=LeapSQLProject(shop.root))
@@ -110,6 +111,7 @@ def test_a_run_that_dagster_leaves_while_a_model_is_built_is_cancelled(shop: Sho
 
     definitions = dg.Definitions([models], resources={"leapsql": LeapSQLResource()})
     assert not shop.run(definitions, job="__ASSET_JOB").success
+    gc.collect()
     names = [thread.name for thread in threading.enumerate()]
     assert [name for name in names if name.startswith("leapsql")] == []
     assert_cancelled(shop)
