@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         stream_session_run,
     )
     from leapsql_core.state import SqliteStateStore, open_state_reader
+    from leapsql_core.upkeep import close_left_runs, find_left_runs, is_left
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _HOMES = {
@@ -74,6 +75,7 @@ _HOMES = {
         "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
     ),
     "state": "SqliteStateStore open_state_reader",
+    "upkeep": "close_left_runs find_left_runs is_left",
     "warehouses.duckdb.warehouse": "DuckDBWarehouse",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -118,8 +120,11 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "close_left_runs",
     "defer",
     "find_database",
+    "find_left_runs",
+    "is_left",
     "model_path",
     "models_built_in",
     "open_base",

@@ -151,6 +151,7 @@ class Target:
     """A database connection: engine, database file, default schema, settings of the session.
 
     ``attached`` are other databases that it reads and never writes: their absolute paths, by the catalogs they become.
+    ``wait_seconds`` is how long a run waits for its turn there; ``None`` leaves that to who begins it.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Target:
     schema: str
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     attached: Mapping[str, str] = field(default_factory=dict)
+    wait_seconds: float | None = None
 
 
 # ---------------------------------------------------------------------------------------------- what SQL analysis says

@@ -21,9 +21,12 @@ class Ask:
     `builds` and `checks` are assets to ask for; `waiting` are paths that need a build and that the loaded definitions
     lack; `settled` are assets that need nothing, or whose files are gone. `change` names what is to be built: it stays
     the same until something of it was built or edited. `failed` counts how often those to be built have failed since
-    they were last built, where it was the code of now that failed last. Assets are in order, parents first.
+    they were last built, where it was the code of now that failed last. `session` is the project as it was read for
+    that. Assets are in order, parents first.
+    the same until something of it was built or edited. `session` is the project as it was read for that.
     """
 
+    session: Session
     environment: str
     builds: Mapping[dg.AssetKey, Decision]
     checks: Mapping[dg.AssetKey, Decision]
@@ -69,7 +72,7 @@ def ask(
         SelectionError: a word of the selection selects nothing.
     """
     narrowed = narrowed or Narrowed()
-    project = _as_asked(loaded, resource, narrowed.environment)
+    project = project_for(loaded, resource, environment=narrowed.environment)
     session = project.open()
     within = narrowed.paths_in(session)
     base = project.base_of(session, look=False)
@@ -101,6 +104,7 @@ def ask(
             checks[key] = decision
     settled.update(key for key, path in loaded.paths.items() if path not in planned.plan.decisions)
     return Ask(
+        session=session,
         environment=session.project.environment,
         builds=builds,
         checks=checks,
@@ -111,7 +115,10 @@ def ask(
     )
 
 
-def _as_asked(loaded: LoadedAssets, resource: LeapSQLResource | None, environment: str | None) -> LeapSQLProject:
+def project_for(
+    loaded: LoadedAssets, resource: LeapSQLResource | None, *, environment: str | None = None
+) -> LeapSQLProject:
+    """Return the project of loaded assets as a resource has it built, or for another `environment`."""
     project = loaded.project
     if resource is None:
         return replace(project, environment=environment or project.environment)

@@ -1,6 +1,6 @@
 """One op execution: the core's events become materializations, releases, log lines and, at the end, a failure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -38,7 +38,7 @@ def stream_run(
     parallel: int,
     wait_seconds: float,
     connection_config: Mapping[str, Any],
-) -> Iterator[RunResult]:
+) -> Generator[RunResult, None, None]:
     """Build what is selected in `context`, less what `project` leaves to another environment.
 
     Yields what the op must yield.

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from leapsql_core import LeapSQLError, UsageError
+from leapsql_core import LeapSQLError, UsageError, is_left
 from leapsql_dagster.asking import Ask, Narrowed, ask
 from leapsql_dagster.launching import names_of, plan_launch
 from leapsql_dagster.loading import loaded_assets_of
@@ -79,7 +79,7 @@ def build_changed_models_sensor(
         if waiting:
             context.log.warning(waiting)
         change = "-".join(one.change for one in asks)[:200]
-        going_on, failed = _runs_for(context.instance, change)
+        going_on, failed = _runs_for(context.instance, change, asks)
         if going_on:
             return dg.SkipReason(f"Run {going_on[0]} is building this change.")
         if max_attempts is not None and len(failed) >= max_attempts:
@@ -113,11 +113,16 @@ def _at_least_one(**given: int | None) -> None:
             raise UsageError(f"{name} is {value}", mend="Write 1 or more, or None for no limit.")
 
 
-def _runs_for(instance: dg.DagsterInstance, change: str) -> tuple[list[str], list[str]]:
-    """Return the runs asked for because of `change`: those that go on, and those that ended badly, latest first."""
+def _runs_for(instance: dg.DagsterInstance, change: str, asks: Sequence[Ask]) -> tuple[list[str], list[str]]:
+    """Return the runs asked for because of `change`: those that go on, and those that ended badly, latest first.
+
+    One whose process is gone has ended badly, though Dagster may show it as started for ever.
+    """
     runs = instance.get_runs(filters=dg.RunsFilter(tags={CHANGE_TAG: change}))
     going_on = [run.run_id for run in runs if run.status in _GOING_ON]
-    return going_on, [run.run_id for run in runs if run.status in _FAILED]
+    left = {id_ for id_ in going_on if any(is_left(one.session, orchestrator_run_id=id_) for one in asks)}
+    failed = [run.run_id for run in runs if run.status in _FAILED or run.run_id in left]
+    return [id_ for id_ in going_on if id_ not in left], failed
 
 
 def _seconds_to_wait(instance: dg.DagsterInstance, failed: Sequence[str], seconds: float) -> float:

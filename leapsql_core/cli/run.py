@@ -33,6 +33,7 @@ from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
 
 DONE, FAILED = 0, 1
+_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,16 @@ def waiting(function: Any) -> Any:
     return click.option(
         "--wait",
         type=click.FloatRange(min=0),
-        default=60,
-        show_default=True,
         metavar="SECONDS",
-        help="How long to wait for another run, or a database that another process holds.",
+        help="How long to wait for another run, or a database that another process holds."
+        "  [default: as in leapsql.yaml, else 60]",
     )(function)
+
+
+def seconds_to_wait(session: Session, wait: float | None) -> float:
+    """Return how long to wait: as the option says, else as the target does."""
+    configured = session.project.target.wait_seconds
+    return wait if wait is not None else _WAIT_SECONDS if configured is None else configured
 
 
 @command("run")
@@ -95,7 +101,7 @@ def run(
     defer_to: str | None,
     state_of: Path | None,
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Build what has to be built, and nothing else.
@@ -105,7 +111,7 @@ def run(
     """
     options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
     deferring_to = Elsewhere(defer_to, state_of)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, elsewhere=deferring_to)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose, elsewhere=deferring_to)
 
 
 @command("seed")
@@ -120,7 +126,7 @@ def seed(
     exclude: tuple[str, ...],
     force: bool,
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Load the seeds that changed.
@@ -128,7 +134,7 @@ def seed(
     SELECT names seeds, all of them if it is left out. `leapsql run` loads them too, before what reads them.
     """
     options = RunOptions(force=force, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose, seeds_alone=True)
 
 
 @command("test")
@@ -141,7 +147,7 @@ def test(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Run tests on what stands; nothing is built.
@@ -150,7 +156,7 @@ def test(
     anybody sees it, and of what changed in them or in what they look up.
     """
     options = RunOptions(test=True, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose)
 
 
 def run_and_show(
@@ -159,7 +165,7 @@ def run_and_show(
     exclude: Sequence[str],
     options: RunOptions,
     *,
-    wait_seconds: float,
+    wait: float | None,
     verbose: bool,
     seeds_alone: bool = False,
     elsewhere: Elsewhere | None = None,
@@ -181,10 +187,12 @@ def run_and_show(
                 defer_to=elsewhere.environment,
                 state_of=elsewhere.state,
                 force=options.force,
-                wait_seconds=wait_seconds,
+                wait_seconds=seconds_to_wait(session, wait),
             )
         watch.says("looking at the warehouse")
-        account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
+        account = _follow(
+            session, replace(options, selection=chosen), watch, wait_seconds=seconds_to_wait(session, wait)
+        )
     if account.plan is not None:
         _show_account(settings, session, account, account.plan, seconds=time.monotonic() - began, verbose=verbose)
     if account.interruption is not None:

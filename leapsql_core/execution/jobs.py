@@ -34,6 +34,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         began=began,
     )
     seen = course.ledger.relations.get(node.relation.key)
+    marked = course.look.observations.markers.get(node.relation.key)
     values = RunValues(course.run_began, None if last is None else last.built_at)
 
     def render() -> str:
@@ -66,6 +67,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         rows_version=_rows_version(course, node, draft, decision),
         column_sets=course.column_sets[path],
         marker=_marker(course, node, draft, last),
+        marked=None if marked is None else marked.relation,
         record=record,
     )
 

@@ -1,7 +1,7 @@
 """What has to be built, what does not, and why: a function of the project, the traces and what was looked at."""
 
 from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
-from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements
+from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements, stream_open
 from leapsql_core.planning.code import InputColumns, Prove, text_hash, unified_difference
 from leapsql_core.planning.column_sets import column_sets_read, sets_read_in_order
 from leapsql_core.planning.data_differences import InputDifference
@@ -78,6 +78,7 @@ __all__ = [
     "settle",
     "shape_of",
     "stream_disagreements",
+    "stream_open",
     "surroundings_of",
     "tests_hash",
     "tests_version",

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, get_job, metadata_of
+from dagster_shop import Shop, begin_and_die, get_job, metadata_of
 
 from leapsql_core import UsageError
 from leapsql_dagster import (
@@ -167,6 +167,35 @@ def test_a_change_that_is_being_built_is_not_asked_for_again(shop: Shop) -> None
     run = shop.instance.create_run_for_job(
         get_job(definitions, "changed_models"), tags=request.tags, status=dg.DagsterRunStatus.STARTED
     )
+    assert tick(shop, definitions).skip_message == f"Run {run.run_id} is building this change."
+
+
+def test_a_run_whose_process_was_killed_is_building_nothing(shop: Shop) -> None:
+    """Though Dagster shows it as started for ever: it counts as an attempt, also when it was closed since."""
+    definitions = shop.definitions()
+    follow(shop, definitions, tick(shop, definitions))
+    shop.edit("models/marts/totals.sql", "sum(total)", "max(total)")
+    (request,) = tick(shop, definitions).run_requests
+    run = shop.instance.create_run_for_job(
+        get_job(definitions, "changed_models"), tags=request.tags, status=dg.DagsterRunStatus.STARTED
+    )
+    begin_and_die(shop, orchestrator_run_id=run.run_id)
+    (again,) = tick(shop, definitions).run_requests
+    assert (again.run_key, again.tags) == (request.run_key.replace(":0", ":1"), request.tags)
+    shop.run(asset_selection=[dg.AssetKey(["marts", "order_count"])])
+    assert tick(shop, definitions).run_requests[0].run_key == again.run_key
+    assert follow(shop, definitions, tick(shop, definitions)).success
+    assert tick(shop, definitions).skip_message.startswith("No model changed")
+
+
+def test_a_run_that_waits_for_its_process_to_begin_is_waited_for(shop: Shop) -> None:
+    """While it has no row in the state, nobody can say that it was killed; what another has left is not its own."""
+    definitions = shop.definitions()
+    (request,) = tick(shop, definitions).run_requests
+    run = shop.instance.create_run_for_job(
+        get_job(definitions, "changed_models"), tags=request.tags, status=dg.DagsterRunStatus.STARTED
+    )
+    begin_and_die(shop)
     assert tick(shop, definitions).skip_message == f"Run {run.run_id} is building this change."
 
 

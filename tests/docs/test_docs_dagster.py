@@ -16,6 +16,7 @@ import pytest
 from docs_reading import code_in, find_table, read_blocks, read_page
 
 import leapsql_dagster
+from leapsql_core.state import SqliteStateStore
 from leapsql_dagster import LeapSQLProject, LeapSQLResource, ci, leapsql_assets
 from leapsql_dagster.settings import ENVIRONMENT_TAG, FULL_REFRESH_TAG, MODE_TAG, VARS_TAG
 
@@ -160,6 +161,25 @@ def test_a_branch_builds_what_differs_from_production(
     query = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> '_leapsql'"
     with closing(duckdb.connect(str(starter / LeapSQLProject(starter).open().project.target.database))) as connection:
         assert connection.execute(query).fetchall() == [("marts.daily_sales",)]
+
+
+def test_a_run_that_was_killed_is_closed_by_the_sensor_of_the_page(load: Load, instance: dg.DagsterInstance) -> None:
+    """It runs from the beginning, and finds nothing where every run has ended."""
+    page = load()
+    run(page.defs, instance)
+    sensor = page.closing.get_repository_def().get_sensor_def("leapsql_run_status")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+    def tick() -> str:
+        context = dg.build_sensor_context(instance=instance, resources={"leapsql": LeapSQLResource()})
+        return sensor.evaluate_tick(context).skip_message or ""
+
+    assert tick() == "No run was left open."
+    with closing(SqliteStateStore(page.PROJECT.open().state_path)) as store:
+        store.open()
+        left = store.create_run("dev")
+        assert tick().startswith(f"Closed run {left.id} of dev")
+        assert store.get_run(left.id).status == "failed"
 
 
 def test_whatever_can_be_imported_or_passed_is_told() -> None:
