@@ -11,6 +11,7 @@ from leapsql_core.documents import (
     Document,
     Field,
     KeyPath,
+    Seconds,
     Word,
     Words,
     YamlText,
@@ -38,6 +39,7 @@ class TargetDocument(Document):
     database: Word = ".leapsql/warehouse.duckdb"
     schema_: Word = Field(default="main", alias="schema")
     settings: dict[str, Setting] = Field(default_factory=dict)
+    wait_seconds: Seconds | None = None
 
 
 class EnvironmentTargetDocument(Document):
@@ -47,6 +49,7 @@ class EnvironmentTargetDocument(Document):
     database: Word | None = None
     schema_: Word | None = Field(default=None, alias="schema")
     settings: dict[str, Setting] = Field(default_factory=dict)
+    wait_seconds: Seconds | None = None
 
 
 class EnvironmentDocument(Document):
@@ -201,6 +204,7 @@ def _target(name: str, base: TargetDocument, own: EnvironmentTargetDocument) -> 
         database=own.database or base.database,
         schema=own.schema_ or base.schema_,
         settings={**base.settings, **own.settings},
+        wait_seconds=base.wait_seconds if own.wait_seconds is None else own.wait_seconds,
     )
 
 

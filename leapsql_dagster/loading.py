@@ -15,7 +15,19 @@ from typing import Any
 
 from dagster import AssetKey, AssetsDefinition, DagsterError
 
-from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
+from leapsql_core import (
+    Base,
+    LeapSQLError,
+    Node,
+    Planned,
+    Session,
+    Source,
+    UsageError,
+    choose,
+    open_base,
+    open_session,
+    plan_session,
+)
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -27,7 +39,8 @@ class LeapSQLProject:
     """Where a project lies, and as what it is read: everything that its assets are loaded from.
 
     `environment` defaults to that of `leapsql.yaml`, `state_path` to the one configured there. `variables` and
-    `database` win over what is configured.
+    `database` win over what is configured. In any environment but `defer_to` itself, what that one holds just so is not
+    built but read there; `state_of` is its state, by default the one configured.
     """
 
     project_dir: str | os.PathLike[str]
@@ -35,6 +48,8 @@ class LeapSQLProject:
     variables: Mapping[str, Any] | None = None
     state_path: str | os.PathLike[str] | None = None
     database: str | None = None
+    defer_to: str | None = None
+    state_of: str | os.PathLike[str] | None = None
 
     def open(self) -> Session:
         """Read the project as its files are now.
@@ -50,6 +65,24 @@ class LeapSQLProject:
             variables=self.variables,
             state_path=None if self.state_path is None else Path(self.state_path),
             database=self.database,
+        )
+
+    def base_of(self, session: Session, *, wait_seconds: float = 0.0, look: bool = True) -> Base | None:
+        """Return what `session` defers to, ``None`` if it builds everything itself; see `leapsql_core.open_base`.
+
+        Raises:
+            UsageError: that environment cannot be deferred to.
+            WarehouseError: its database is held by another process.
+        """
+        if self.defer_to is None or self.defer_to == session.project.environment:
+            return None
+        return open_base(
+            session,
+            self.defer_to,
+            environ=dict(os.environ),
+            state_path=None if self.state_of is None else Path(self.state_of),
+            wait_seconds=wait_seconds,
+            look=look,
         )
 
 
@@ -179,7 +212,18 @@ def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:
         LeapSQLError: it was not made by `leapsql_assets`.
     """
     for metadata in assets.metadata_by_key.values():
-        name = metadata.get(PROJECT_METADATA)
-        if isinstance(name, str) and name in _loaded:
-            return _loaded[name]
+        name = loaded_id_of(metadata)
+        if name is not None:
+            return loaded_assets_by_id(name)
     raise LeapSQLError("these assets were not made by @leapsql_assets", mend="Decorate their function with it.")
+
+
+def loaded_id_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return the id of the loaded assets that an asset with this metadata belongs to, ``None`` if it is no model."""
+    name = metadata.get(PROJECT_METADATA)
+    return name if isinstance(name, str) and name in _loaded else None
+
+
+def loaded_assets_by_id(name: str) -> LoadedAssets:
+    """Return the loaded assets of an id that `loaded_id_of` gave."""
+    return _loaded[name]

@@ -38,7 +38,16 @@ class NameIndex:
     models are found only where nothing else is.
     """
 
-    def __init__(self, nodes: Iterable[Named], *, catalog: str, sources: Mapping[str, SourceConfig]) -> None:
+    def __init__(
+        self,
+        nodes: Iterable[Named],
+        *,
+        catalog: str,
+        sources: Mapping[str, SourceConfig],
+        elsewhere: Mapping[str, Relation] | None = None,
+    ) -> None:
+        """Take what there is to name; `elsewhere` is where some of it is read, by path or name of a source."""
+        self._elsewhere = elsewhere or {}
         self._catalog = fold(catalog)
         self._by_path: dict[str, list[Named]] = {}
         self._by_name: dict[tuple[InputKind, str], list[Named]] = {}
@@ -79,6 +88,23 @@ class NameIndex:
         at_top = [node for node in candidates if fold(node.path) == name]
         return at_top or candidates
 
+    def place_of(self, node: Named) -> Relation:
+        """Return the relation that whoever reads a model or a seed reads."""
+        return self._elsewhere.get(node.path, node.relation)
+
+    def is_elsewhere(self, parts: Parts, *, reader: str | None = None) -> bool:
+        """Tell whether what `parts` mean is read elsewhere."""
+        found = self.look_up(parts, reader=reader)
+        return (found[0].path if found else self.source_name(parts)) in self._elsewhere
+
+    def text_of(self, parts: Parts, *, reader: str | None = None) -> str | None:
+        """Return what stands in a query instead of `parts`, ``None`` for a source that is read where it is written."""
+        found = self.look_up(parts, reader=reader)
+        if found:
+            return self.place_of(found[0]).sql
+        place = self._elsewhere.get(self.source_name(parts))
+        return None if place is None else place.sql
+
     def source_name(self, parts: Parts) -> str:
         """Return the name that a source is kept under: as `leapsql.yaml` spells it, else in small letters."""
         key = self._source_key(parts)
@@ -87,6 +113,9 @@ class NameIndex:
     def source_relation(self, parts: Parts) -> Relation:
         """Return the relation that a name outside of the project means, with its catalog only where it has to be."""
         key = self._source_key(parts)
+        place = self._elsewhere.get(self.source_name(parts))
+        if place is not None:
+            return place
         spelled = self._within_catalog(tuple(self._spelled[key].split("."))) if key in self._spelled else key
         *before, schema, name = ("", "", *spelled)
         own = self._catalog if fold(schema) == self._catalog else None

@@ -79,12 +79,12 @@ def content_hash(query: Query, batch: Query | None, draft: Draft, secrets: Secre
 
 
 def resolve_query(draft: Draft, query: DraftQuery, index: NameIndex) -> Query:
-    """Replace the names in a query by the relations they mean; names of sources stay as they are written."""
+    """Replace the names in a query by the relations they mean; a source that is read as written keeps its name."""
     names: dict[tuple[str, ...], str] = {}
     for reference in query.scan.references:
-        found = index.look_up(reference.parts, reader=draft.path)
-        if found:
-            names[reference.key] = found[0].relation.sql
+        text = index.text_of(reference.parts, reader=draft.path)
+        if text is not None:
+            names[reference.key] = text
     return Query(query.rendered.text, resolve(query.rendered.text, query.scan, names))
 
 

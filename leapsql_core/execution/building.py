@@ -19,6 +19,7 @@ from leapsql_core.models import (
     DataTestResult,
     Model,
     Node,
+    Relation,
     Seed,
 )
 from leapsql_core.names import fold
@@ -37,7 +38,8 @@ class Job:
     ``existing`` is what stands under the relation's name now. ``render`` gives the query to run, or a seed's file,
     late, for it may hold values of the run. ``stands`` tells whether that file is the one that the project was read
     with. ``rows_version`` is the version of the rows where no build takes one. ``record`` gives what is to be kept of
-    the build; it is asked within the transaction, in the thread that builds.
+    the build; it is asked within the transaction, in the thread that builds. ``marked`` is the relation as the marker
+    that stands now spells it.
     """
 
     node: Node
@@ -50,6 +52,7 @@ class Job:
     rows_version: str | None
     column_sets: tuple[ColumnSet, ...]
     marker: Marker
+    marked: Relation | None
     record: Callable[[Built], Build]
 
 
@@ -128,7 +131,8 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
         if job.builds:
             record = replace(job.record(built), execution_ms=_milliseconds(rendered))
             built = replace(built, record=record)
-            transaction.mark(job.marker, kind="view" if is_view else "table", record=write_record(record))
+            kind = "view" if is_view else "table"
+            transaction.mark(job.marker, kind=kind, record=write_record(record), replaces=job.marked)
         _go_on(cancelled)
     return replace(built, execution_ms=_milliseconds(rendered))
 

@@ -37,13 +37,14 @@ class DuckDBTransaction:
 
     def __init__(self, cursor: DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self._columns: dict[str, tuple[Column, ...]] = {}
 
     def load_seed(self, relation: Relation, file: str, *, existing: str | None) -> int:
         """Replace `relation` by the rows of a CSV file; types are sniffed from the whole file.
 
         The names of the folders that it lies in are no columns.
         """
-        self._drop_other_kind(relation, existing, wanted="table")
+        self._begin_change(relation, existing, wanted="table")
         with refusals("the seed cannot be loaded"):
             made = self._cursor.execute(
                 f"CREATE OR REPLACE TABLE {relation.sql} AS {READ_SEED}", [literal_path(file)]
@@ -52,19 +53,20 @@ class DuckDBTransaction:
 
     def replace_table(self, relation: Relation, query: str, *, existing: str | None) -> int:
         """Replace `relation` by a table of the rows of `query`."""
-        self._drop_other_kind(relation, existing, wanted="table")
+        self._begin_change(relation, existing, wanted="table")
         with refusals(query_from=2):
             made = execute_one(self._cursor, f"CREATE OR REPLACE TABLE {relation.sql} AS\n{query}\n").fetchone()
         return _count(made)
 
     def replace_view(self, relation: Relation, query: str, *, existing: str | None) -> None:
         """Replace `relation` by a view of `query`."""
-        self._drop_other_kind(relation, existing, wanted="view")
+        self._begin_change(relation, existing, wanted="view")
         with refusals(query_from=2):
             execute_one(self._cursor, f"CREATE OR REPLACE VIEW {relation.sql} AS\n{query}\n")
 
-    def _drop_other_kind(self, relation: Relation, existing: str | None, *, wanted: str) -> None:
+    def _begin_change(self, relation: Relation, existing: str | None, *, wanted: str) -> None:
         """Drop a view where a table is wanted, or the reverse: DuckDB does not replace one by the other."""
+        self._columns.clear()
         if existing is not None and existing != wanted:
             with refusals(f"the {existing} {relation} cannot be replaced by a {wanted}"):
                 self._cursor.execute(f"DROP {_kind(existing)} {relation.sql}")
@@ -74,6 +76,7 @@ class DuckDBTransaction:
         batch = Relation("main", f"leapsql_batch_{next(_batch_numbers)}", catalog="temp")
         with refusals(query_from=2):
             made = execute_one(self._cursor, f"CREATE TEMP TABLE {batch.sql} AS\n{query}\n").fetchone()
+        self._columns.clear()
         apply_batch(self._cursor, batch, relation, unique_key=unique_key, how=how)
         with refusals():
             self._cursor.execute(f"DROP TABLE {batch.sql}")
@@ -81,7 +84,11 @@ class DuckDBTransaction:
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return names and types of the columns, in order; a type tells its collation."""
-        return describe(self._cursor, relation)
+        known = self._columns.get(relation.sql)
+        if known is None:
+            # Within a transaction nobody else's change shows: what was asked once stands until its own next change.
+            known = self._columns[relation.sql] = describe(self._cursor, relation)
+        return known
 
     def run_test(
         self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
@@ -161,13 +168,21 @@ class DuckDBTransaction:
             ).fetchone()
         return (0, None) if row is None else (row[0], row[1])
 
-    def mark(self, marker: Marker, *, kind: str, record: str) -> None:
-        """Write the marker of a relation, with the `record` of its build, and the relation's comment."""
+    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None = None) -> None:
+        """Write the marker of a relation, with the `record` of its build, and the relation's comment.
+
+        `replaces` is the relation as the marker before this one spelled it.
+        """
         relation = marker.relation
         comment = marker.model_run_id.replace("'", "''")
         with refusals(f"{relation} cannot be marked"):
             self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS '{comment}'")
-            self._forget_marker(relation)
+            # Equal to the letter: names without their case take ten times as long to compare.
+            spelled = [relation, replaces or relation]
+            self._cursor.execute(
+                f"DELETE FROM {MARKERS.sql} WHERE schema_name IN (?, ?) AND relation_name IN (?, ?)",
+                [*(one.schema for one in spelled), *(one.name for one in spelled)],
+            )
             self._cursor.execute(
                 f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -193,6 +208,7 @@ class DuckDBTransaction:
 
     def drop(self, relation: Relation, *, kind: str) -> None:
         """Drop a relation with its marker."""
+        self._columns.clear()
         with refusals(f"{relation} cannot be dropped"):
             self._cursor.execute(f"DROP {_kind(kind)} {relation.sql}")
             self._forget_marker(relation)
