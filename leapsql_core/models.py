@@ -159,8 +159,8 @@ class Target:
     database: str
     schema: str
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
-    attached: Mapping[str, str] = field(default_factory=dict)
     wait_seconds: float | None = None
+    attached: Mapping[str, str] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------------------------------------- what SQL analysis says
