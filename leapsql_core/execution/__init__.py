@@ -8,7 +8,7 @@ from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, 
 from leapsql_core.execution.origins import Origin, origins
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.running import stream_begun_run, stream_run
-from leapsql_core.execution.turns import Turn, begun_run
+from leapsql_core.execution.turns import Turn, begun_run, is_abandoned, name_run
 from leapsql_core.execution.workshop import RunOptions, Workshop
 
 __all__ = [
@@ -26,7 +26,9 @@ __all__ = [
     "Workshop",
     "begun_run",
     "facts_of",
+    "is_abandoned",
     "lost_builds",
+    "name_run",
     "observe",
     "origins",
     "remembered_build",

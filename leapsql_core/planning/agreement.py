@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Literal
 
-from leapsql_core.models import Node, Project, Snapshot, Trace
+from leapsql_core.models import Node, Project, Run, Snapshot, Trace
 from leapsql_core.names import fold
 from leapsql_core.planning.adoption import find_orphans, is_as_marked
 from leapsql_core.planning.observations import Observations
 from leapsql_core.protocols import Build, Marker
 
 #: What can be found; `docs/state.md` says what each means.
-FindingKind = Literal["damaged", "unrecorded", "missing", "drifted", "unmarked", "edited", "foreign", "orphan"]
+FindingKind = Literal["damaged", "open", "unrecorded", "missing", "drifted", "unmarked", "edited", "foreign", "orphan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,14 @@ class Finding:
     detail: str
     mend: str
     mended: bool = False
+
+
+def stream_open(runs: Sequence[Run]) -> Iterator[Finding]:
+    """Yield runs that were never ended though nobody goes on with them."""
+    for run in runs:
+        began = run.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        detail = f"run {run.id} of {began} was never ended, and its process is gone"
+        yield Finding("open", None, None, detail, "The next run closes it, as does --repair.")
 
 
 def stream_disagreements(

@@ -4,6 +4,7 @@ The only place that imports sqlglot; its trees never leave. Importing this packa
 """
 
 from leapsql_core.sql.calls import is_decided_by_its_row, overlooked_calls, read_calls
+from leapsql_core.sql.conditions import unfit_condition
 from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
@@ -25,4 +26,5 @@ __all__ = [
     "resolve",
     "same_tokens",
     "scan",
+    "unfit_condition",
 ]

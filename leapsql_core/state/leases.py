@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from leapsql_core.models import Holder, Lease, Run
@@ -18,14 +18,13 @@ _TAKE = """
       process_began = excluded.process_began, taken_at = excluded.taken_at, heartbeat_at = excluded.heartbeat_at
 """
 
-# All that runs where `run_id` has the lease, itself among it. Of times as texts the greatest is the latest.
+# All that runs in an environment, or where `run_id` has the lease. Of times as texts the greatest is the latest.
 _RUNNING = """
     SELECT runs.id, max(runs.started_at, coalesce(max(model_runs.started_at), ''),
       coalesce(max(model_runs.completed_at), '')) AS last_known
-    FROM leases
-    JOIN runs ON runs.environment = leases.environment AND runs.status = 'running'
-    LEFT JOIN model_runs ON model_runs.run_id = runs.id
-    WHERE leases.run_id = :run_id
+    FROM runs LEFT JOIN model_runs ON model_runs.run_id = runs.id
+    WHERE runs.status = 'running'
+      AND runs.environment = coalesce(:environment, (SELECT environment FROM leases WHERE run_id = :run_id))
     GROUP BY runs.id ORDER BY runs.started_at, runs.rowid
 """
 
@@ -98,20 +97,41 @@ def close_dead_runs(connection: sqlite3.Connection, run_id: str) -> list[str]:
 
     `StateError` if `run_id` has not the lease of the environment.
     """
-    running = connection.execute(_RUNNING, {"run_id": run_id}).fetchall()
+    running = connection.execute(_RUNNING, {"environment": None, "run_id": run_id}).fetchall()
     if not running:
         raise no_lease(get_run(connection, run_id))
-    dead = [row for row in running if row["id"] != run_id]
     untold = connection.execute(_UNTOLD, {"run_id": run_id}).fetchall()
+    closed = _close_all(connection, [row for row in running if row["id"] != run_id])
+    for row in untold:
+        _close_model_runs(connection, row["id"], ended=row["completed_at"], error=UNTOLD, left_out=LEFT_OUT)
+    return [*(row["id"] for row in untold), *closed]
+
+
+def list_open_runs(connection: sqlite3.Connection, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[Run]:
+    """Return the runs that their processes have left, oldest first: all that run but a living one with the lease."""
+    return [get_run(connection, row["id"]) for row in _left(connection, environment, is_dead)]
+
+
+def close_open_runs(connection: sqlite3.Connection, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[str]:
+    """End the runs that their processes have left."""
+    return _close_all(connection, _left(connection, environment, is_dead))
+
+
+def _left(connection: sqlite3.Connection, environment: str, is_dead: Callable[[Lease], bool]) -> list[sqlite3.Row]:
+    lease = get_lease(connection, environment)
+    living = None if lease is None or is_dead(lease) else lease.run_id
+    running = connection.execute(_RUNNING, {"environment": environment, "run_id": None})
+    return [row for row in running if row["id"] != living]
+
+
+def _close_all(connection: sqlite3.Connection, dead: Sequence[sqlite3.Row]) -> list[str]:
     for row in dead:
         _close_model_runs(connection, row["id"], ended=row["last_known"], error=DIED_BUILDING, left_out=NEVER_BEGUN)
         connection.execute(
             "UPDATE runs SET status = 'failed', completed_at = ?, error = ? WHERE id = ?",
             (row["last_known"], DIED, row["id"]),
         )
-    for row in untold:
-        _close_model_runs(connection, row["id"], ended=row["completed_at"], error=UNTOLD, left_out=LEFT_OUT)
-    return [row["id"] for row in (*untold, *dead)]
+    return [row["id"] for row in dead]
 
 
 def _close_model_runs(

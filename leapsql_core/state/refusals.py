@@ -64,7 +64,7 @@ def damaged(place: str, damage: Sequence[str]) -> StateError:
 
 def state_in_use(place: str, *, run_id: str, environment: str) -> StateError:
     """Refuse to replace a state under a run."""
-    mend = "Wait until it has ended. If its process is gone, --force restores all the same."
+    mend = "Wait until it has ended. If its process is gone, `leapsql state check --repair` closes it."
     return StateError(f"run {run_id!r} of {environment} is running on the state {place}", mend=mend)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, IncrementalConfig, Relation
-from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.names import did_you_mean, fold, quote_identifier
 from leapsql_core.warehouses.duckdb.columns import describe
 from leapsql_core.warehouses.duckdb.connection import refusals
 
@@ -38,8 +38,8 @@ def apply_batch(
     if how.time_column is not None:
         _check_filled(cursor, batch, [how.time_column], new, "time_column")
     _agree_on_columns(cursor, new, describe(cursor, table), table, how.on_schema_change)
-    there = {column.name.casefold() for column in describe(cursor, table)}
-    shared = [quote_identifier(column.name) for column in new if column.name.casefold() in there]
+    there = {fold(column.name) for column in describe(cursor, table)}
+    shared = [quote_identifier(column.name) for column in new if fold(column.name) in there]
     strategy = how.strategy or ("delete+insert" if unique_key else "append")
     keys = [quote_identifier(name) for name in unique_key]
     matching = " AND ".join(f"old.{key} = new.{key}" for key in keys)
@@ -91,9 +91,9 @@ def _check_filled(
     cursor: DuckDBPyConnection, batch: Relation, names: Sequence[str], columns: Sequence[Column], field: str
 ) -> None:
     """Refuse a batch that lacks a column which decides where its rows belong, or has NULL in it."""
-    known = {column.name.casefold() for column in columns}
+    known = {fold(column.name) for column in columns}
     for name in names:
-        if name.casefold() not in known:
+        if fold(name) not in known:
             listed = ", ".join(column.name for column in columns)
             hint = did_you_mean(name, [column.name for column in columns], otherwise=f"It yields: {listed}.")
             raise WarehouseError(f"{field} names `{name}`, which the query does not yield", mend=hint)
@@ -113,8 +113,8 @@ def _agree_on_columns(
     cursor: DuckDBPyConnection, new: Sequence[Column], old: Sequence[Column], table: Relation, on_change: str
 ) -> None:
     """Bring the table's columns in line with the batch's as `on_schema_change` says, or refuse."""
-    before = {column.name.casefold(): column for column in old}
-    after = {column.name.casefold(): column for column in new}
+    before = {fold(column.name): column for column in old}
+    after = {fold(column.name): column for column in new}
     added = [column for key, column in after.items() if key not in before]
     gone = [column for key, column in before.items() if key not in after]
     moved = [column for key, column in after.items() if key in before and before[key].type != column.type]
@@ -122,7 +122,7 @@ def _agree_on_columns(
         return
     if on_change == "fail":
         changes = [f"+{c.name} {c.type}" for c in added] + [f"-{c.name}" for c in gone]
-        changes += [f"{c.name}: {before[c.name.casefold()].type} → {c.type}" for c in moved]
+        changes += [f"{c.name}: {before[fold(c.name)].type} → {c.type}" for c in moved]
         raise WarehouseError(
             f"the columns of the batch differ from the table's: {', '.join(changes)}",
             mend="Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore.",
@@ -134,5 +134,5 @@ def _agree_on_columns(
             for column in gone:
                 cursor.execute(f"ALTER TABLE {table.sql} DROP COLUMN {quote_identifier(column.name)}")
             for column in moved:
-                name = quote_identifier(before[column.name.casefold()].name)
+                name = quote_identifier(before[fold(column.name)].name)
                 cursor.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {name} SET DATA TYPE {column.type}")
