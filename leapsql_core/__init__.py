@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leapsql_core.deferral import Base, defer, open_base, same_as
     from leapsql_core.errors import (
         LeapSQLError,
         Problem,
@@ -57,9 +58,11 @@ if TYPE_CHECKING:
         stream_session_run,
     )
     from leapsql_core.state import SqliteStateStore, open_state_reader
+    from leapsql_core.upkeep import close_left_runs, find_left_runs, is_left
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _HOMES = {
+    "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
     "models": (
@@ -72,11 +75,13 @@ _HOMES = {
         "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
     ),
     "state": "SqliteStateStore open_state_reader",
+    "upkeep": "close_left_runs find_left_runs is_left",
     "warehouses.duckdb.warehouse": "DuckDBWarehouse",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Base",
     "Column",
     "DataTest",
     "DataTestResult",
@@ -115,13 +120,19 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "close_left_runs",
+    "defer",
     "find_database",
+    "find_left_runs",
+    "is_left",
     "model_path",
     "models_built_in",
+    "open_base",
     "open_session",
     "open_state_reader",
     "origins",
     "plan_session",
+    "same_as",
     "stream_session_run",
 ]
 

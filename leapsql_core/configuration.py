@@ -11,6 +11,7 @@ from leapsql_core.documents import (
     Document,
     Field,
     KeyPath,
+    Seconds,
     Word,
     Words,
     YamlText,
@@ -21,7 +22,7 @@ from leapsql_core.documents import (
 from leapsql_core.errors import Problem, ProjectError, UsageError
 from leapsql_core.masking import Secrets
 from leapsql_core.models import SourceConfig, Target
-from leapsql_core.names import did_you_mean
+from leapsql_core.names import did_you_mean, fold
 
 CONFIG_FILE = "leapsql.yaml"
 
@@ -38,6 +39,7 @@ class TargetDocument(Document):
     database: Word = ".leapsql/warehouse.duckdb"
     schema_: Word = Field(default="main", alias="schema")
     settings: dict[str, Setting] = Field(default_factory=dict)
+    wait_seconds: Seconds | None = None
 
 
 class EnvironmentTargetDocument(Document):
@@ -47,6 +49,7 @@ class EnvironmentTargetDocument(Document):
     database: Word | None = None
     schema_: Word | None = Field(default=None, alias="schema")
     settings: dict[str, Setting] = Field(default_factory=dict)
+    wait_seconds: Seconds | None = None
 
 
 class EnvironmentDocument(Document):
@@ -200,7 +203,7 @@ def _stream_repeated_sources(written: YamlText) -> Iterator[Problem]:
     sources = written.data.get("sources")
     known: dict[str, str] = {}
     for name in sources if isinstance(sources, dict) else ():
-        other = known.setdefault(name.casefold(), name)
+        other = known.setdefault(fold(name), name)
         if other != name:
             cause = f"the sources `{other}` and `{name}` differ by case alone, which SQL does not look at"
             yield written.problem(("sources", name), cause, "Keep one of them.")
@@ -213,6 +216,7 @@ def _target(name: str, base: TargetDocument, own: EnvironmentTargetDocument) -> 
         database=own.database or base.database,
         schema=own.schema_ or base.schema_,
         settings={**base.settings, **own.settings},
+        wait_seconds=base.wait_seconds if own.wait_seconds is None else own.wait_seconds,
     )
 
 

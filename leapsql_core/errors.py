@@ -71,7 +71,7 @@ class StateError(LeapSQLError):
 class WarehouseError(LeapSQLError):
     """The warehouse cannot be opened or refuses a statement.
 
-    ``line`` is a line of the model's query, from 1; ``in_use`` tells that another process holds the database.
+    ``line`` is a line of the model's query, from 1; ``in_use`` tells that somebody else holds the database.
     """
 
     def __init__(self, cause: str, *, mend: str = "", line: int | None = None, in_use: bool = False) -> None:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from leapsql_core.cli.notices import say_notices, stream_notices
-from leapsql_core.cli.opening import open_project
-from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.notices import deferral_facts, say_notices, stream_notices
+from leapsql_core.cli.opening import defer_project, open_project
+from leapsql_core.cli.options import Settings, command, deferring, forcing, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import paragraph
 from leapsql_core.cli.progress import Watch, watching
@@ -35,6 +36,15 @@ from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
 
 DONE, FAILED = 0, 1
+_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The environment to defer to, if any, and its state."""
+
+    environment: str | None
+    state: Path | None
 
 
 @dataclass(slots=True)
@@ -70,11 +80,16 @@ def waiting(function: Any) -> Any:
     return click.option(
         "--wait",
         type=click.FloatRange(min=0),
-        default=60,
-        show_default=True,
         metavar="SECONDS",
-        help="How long to wait for another run, or a database that another process holds.",
+        help="How long to wait for another run, or a database that another process holds."
+        "  [default: as in leapsql.yaml, else 60]",
     )(function)
+
+
+def seconds_to_wait(session: Session, wait: float | None) -> float:
+    """Return how long to wait: as the option says, else as the target does."""
+    configured = session.project.target.wait_seconds
+    return wait if wait is not None else _WAIT_SECONDS if configured is None else configured
 
 
 @command("run")
@@ -85,6 +100,7 @@ def waiting(function: Any) -> Any:
     is_flag=True,
     help="Only what failed in the last run, was skipped because of that, or was cut off.",
 )
+@deferring
 @building
 @verbose
 def run(
@@ -95,8 +111,10 @@ def run(
     force: bool,
     full_refresh: bool,
     retry_failed: bool,
+    defer_to: str | None,
+    state_of: Path | None,
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Build what has to be built, and nothing else.
@@ -105,7 +123,10 @@ def run(
     materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
     """
     options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, retry=retry_failed)
+    deferring_to = Elsewhere(defer_to, state_of)
+    return run_and_show(
+        settings, select, exclude, options, wait=wait, verbose=verbose, retry=retry_failed, elsewhere=deferring_to
+    )
 
 
 @command("seed")
@@ -120,7 +141,7 @@ def seed(
     exclude: tuple[str, ...],
     force: bool,
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Load the seeds that changed.
@@ -128,7 +149,7 @@ def seed(
     SELECT names seeds, all of them if it is left out. `leapsql run` loads them too, before what reads them.
     """
     options = RunOptions(force=force, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose, seeds_alone=True)
 
 
 @command("test")
@@ -141,7 +162,7 @@ def test(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Run tests on what stands; nothing is built.
@@ -150,7 +171,7 @@ def test(
     anybody sees it, and of what changed in them or in what they look up.
     """
     options = RunOptions(test=True, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose)
 
 
 def run_and_show(
@@ -159,10 +180,11 @@ def run_and_show(
     exclude: Sequence[str],
     options: RunOptions,
     *,
-    wait_seconds: float,
+    wait: float | None,
     verbose: bool,
     seeds_alone: bool = False,
     retry: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> int:
     """Run what was selected, show what came of it, and return the exit status."""
     began = time.monotonic()
@@ -174,13 +196,22 @@ def run_and_show(
             chosen = _seeds_among(session, chosen, select)
         if options.test:
             chosen = _tested_among(session, chosen, select)
+        if elsewhere is not None:
+            session, chosen = defer_project(
+                session,
+                chosen,
+                defer_to=elsewhere.environment,
+                state_of=elsewhere.state,
+                force=options.force,
+                wait_seconds=seconds_to_wait(session, wait),
+            )
         account = Account(left=find_left(session) if retry else None)
         if account.left is not None:
             chosen = [path for path in chosen if path in account.left.paths]
         watch.says("looking at the warehouse")
         if chosen or account.left is None:
             options = replace(options, selection=chosen)
-            _follow(session, options, account, watch, wait_seconds=wait_seconds)
+            _follow(session, options, account, watch, wait_seconds=seconds_to_wait(session, wait))
     if account.left is not None and not chosen:
         show_nothing_left(settings, session, account.left)
         return DONE
@@ -247,6 +278,7 @@ def _show_account(
         "status": account.status,
         "models": [_facts(result, tested=tested) for result in results],
         **({} if account.left is None else {"retries": account.left.run_id}),
+        **deferral_facts(session.project),
     }
     page = [
         *stream_result_blocks(results, verbose=verbose),

@@ -9,7 +9,7 @@ from leapsql_core.compilation.models import columns_of
 from leapsql_core.errors import Problem, QueryError
 from leapsql_core.models import DataTest, Node
 from leapsql_core.names import did_you_mean
-from leapsql_core.sql import KnownInput, is_closed, is_several
+from leapsql_core.sql import KnownInput, is_several, unfit_condition
 
 
 def stream_condition_problems(draft: Draft, nodes: Mapping[str, Node], analyst: Analyst) -> Iterator[Problem]:
@@ -26,8 +26,7 @@ def _stream_problems(
     line, what = draft.text.lines.get(test.label), f"test {test.label}"
     query = f"SELECT 1 FROM {node.relation.sql} WHERE ({condition}\n)"  # noqa: S608 - it is read, and never run
     mend = f"`{field}` takes one condition in SQL, such as `amount >= 0`."
-    if not is_closed(condition):
-        yield draft.problem(line, f"{what}: `{field}` is not one whole condition", mend)
+    if unfit_condition(condition) is not None:  # which is said with the test itself
         return
     try:
         scanned = analyst.scan(query)

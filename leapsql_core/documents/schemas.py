@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from leapsql_core.documents.texts import KeyPath, YamlText
 from leapsql_core.errors import Problem, ProjectError
 from leapsql_core.names import did_you_mean
 
-__all__ = ["Document", "Field", "Note", "Word", "Words", "model_validator", "validate_document"]
+__all__ = ["Document", "Field", "Note", "Seconds", "Word", "Words", "model_validator", "validate_document"]
 
 
 def _as_words(value: Any) -> Any:
@@ -23,10 +23,18 @@ def _as_note(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _as_seconds(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"{value:g} is no span of time. Write a number of seconds, 0 or more.")
+    return value
+
+
 #: Text that is not empty.
 Word = Annotated[str, Field(min_length=1)]
 #: One word or a list of words, read as a list.
 Words = Annotated[list[Word], BeforeValidator(_as_words)]
+#: A span of time.
+Seconds = Annotated[float, AfterValidator(_as_seconds)]
 #: Text that may be left out behind its key.
 Note = Annotated[str, BeforeValidator(_as_note)]
 

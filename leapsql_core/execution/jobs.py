@@ -34,6 +34,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         began=began,
     )
     seen = course.ledger.relations.get(node.relation.key)
+    marked = course.look.observations.markers.get(node.relation.key)
     values = RunValues(course.run_began, None if last is None else last.built_at)
 
     def render() -> str:
@@ -66,6 +67,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         rows_version=_rows_version(course, node, draft, decision),
         column_sets=course.column_sets[path],
         marker=_marker(course, node, draft, last),
+        marked=None if marked is None else marked.relation,
         record=record,
     )
 
@@ -122,7 +124,7 @@ def _has_moved(course: Course, node: Node, entry: TraceInput) -> bool:
     if source is None or entry.data_version is None or node.materialized == "view" or source.config.version == "never":
         return False
     seen = course.ledger.relations.get(source.relation.key)
-    is_at_home = seen is not None and seen.kind == "table"
+    is_at_home = source.steady if source.relation.foreign else seen is not None and seen.kind == "table"
     return not is_at_home and _version_now(course, source, node, entry) != entry.data_version
 
 

@@ -160,7 +160,7 @@ def plan(
         if decision.action == "check":
             changed = None if trace is None else compare_own_tests(node, trace)
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
-        if path in chosen and decision.action != "skip":
+        if path in chosen and _may_move(decision, observations):
             moving.add(path)
         decision = _with_mode(_with_failures(decision, node, failures.get(path)), node)
         unsure = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
@@ -215,6 +215,13 @@ def _own_reason(
         return Decision(node.path, "build", change.reason, change.detail)
     surroundings = compare_surroundings(node, trace, observations, project.secrets)
     return _compare_relation(node, trace, observations) if surroundings is None else surroundings
+
+
+def _may_move(decision: Decision, observations: Observations) -> bool:
+    """Tell whether what reads a model has to wait for what becomes of it."""
+    if observations.remembered:
+        return decision.reason == "input_pending" or (decision.action == "build" and not decision.recurring)
+    return decision.action != "skip"
 
 
 def _read_by(node: Node) -> tuple[Input, ...]:

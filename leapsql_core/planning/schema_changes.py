@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from leapsql_core.models import Column, Decision, Model, Node, Trace
+from leapsql_core.names import fold
 from leapsql_core.planning.observations import Observations
 
 #: What to do about a batch that is refused for its columns.
@@ -39,8 +40,8 @@ def compare_batch(table: Sequence[Column], batch: Sequence[Column]) -> SchemaCha
     >>> str(compare_batch(table, [Column("c", "DATE"), Column("B", "TIME")])), bool(compare_batch(table, table[::-1]))
     ('+c DATE, -a, b: DATE → TIME', False)
     """
-    before = {column.name.casefold(): column for column in table}
-    after = {column.name.casefold(): column for column in batch}
+    before = {fold(column.name): column for column in table}
+    after = {fold(column.name): column for column in batch}
     return SchemaChange(
         added=tuple(column for name, column in after.items() if name not in before),
         gone=tuple(column for name, column in before.items() if name not in after),
@@ -64,8 +65,8 @@ def foreseen_change(
         return None if seen is None else compare_batch(trace.columns, seen)
     if model.lineage.columns is None:
         return None
-    types = {column.name.casefold(): column.type for column in trace.columns}
-    named = [Column(column.name, types.get(column.name.casefold(), "")) for column in model.lineage.columns]
+    types = {fold(column.name): column.type for column in trace.columns}
+    named = [Column(column.name, types.get(fold(column.name), "")) for column in model.lineage.columns]
     return compare_batch(trace.columns, named)
 
 

@@ -40,10 +40,10 @@ _TOKEN: Final = re.compile(
   | (?P<line_comment>--[^\n]*)
   | (?P<block_comment>/\*)
   | (?P<operator>(?:(?!--|/\*)[-+*/%<>=|&^~!@\#?])+)
-  | (?P<string>'(?:[^']|'')*')
-  | (?P<quoted>"(?:[^"]|"")*")
+  | (?P<string>'[^']*+(?:''[^']*+)*+')
+  | (?P<quoted>"[^"]*+(?:""[^"]*+)*+")
   | (?P<number>\.?[0-9](?:[eE][+-](?=[0-9])|[\w.])*)
-  | (?P<odd>[^\W\d]\w*'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$|\$(?P<tag>\w+)\$.*?\$(?P=tag)\$|.)
+  | (?P<odd>[^\W\d]\w*'(?:[^'\\]++|\\.|'')*'|\$\$.*?\$\$|\$(?P<tag>\w+)\$.*?\$(?P=tag)\$|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -174,24 +174,6 @@ def mentioned(text: str, names: Collection[str]) -> list[str]:
     here = {fold(token.name) for token in lexed.tokens}
     folded = fold(text) if lexed.odd else ""
     return sorted(name for name in names if fold(name) in here or (lexed.odd and fold(name) in folded))
-
-
-_CLOSES: Final = {")": "(", "]": "[", "}": "{"}
-
-
-def is_closed(text: str) -> bool:
-    """Tell whether every bracket of a text of SQL is closed within it, and no statement ends in it.
-
-    >>> is_closed("a in (1, 2) and b[1] = ')'"), is_closed("a) or (b"), is_closed("(a"), is_closed("a; b")
-    (True, False, False, False)
-    """
-    opened: list[str] = []
-    for token in lex(text).tokens:
-        if token.text in _CLOSES.values():
-            opened.append(token.text)
-        elif token.text == ";" or (token.text in _CLOSES and (not opened or opened.pop() != _CLOSES[token.text])):
-            return False
-    return not opened
 
 
 def is_several(text: str) -> bool:

@@ -19,10 +19,15 @@ macros_dir: lib
 state_path: /var/state.db
 environment: test
 vars: {min_flights: 100, carriers: [UA, AA], limits: {low: 1}, ratio: 0.5, strict: true, none: ~}
-target: {type: duckdb, database: main.duckdb, schema: core, settings: {memory_limit: 4GB, threads: 2, a: true, b: 1.5}}
+target:
+  type: duckdb
+  database: main.duckdb
+  schema: core
+  settings: {memory_limit: 4GB, threads: 2, a: true, b: 1.5}
+  wait_seconds: 300
 environments:
   prod:
-    target: {type: duckdb, database: prod.duckdb, schema: live, settings: {threads: 8, c: x}}
+    target: {type: duckdb, database: prod.duckdb, schema: live, settings: {threads: 8, c: x}, wait_seconds: 0}
     vars: {min_flights: 1000, extra: 1}
   stage: {vars: {strict: false}}
   bare:
@@ -48,7 +53,7 @@ def test_every_key_is_read() -> None:
         environment="test",
         environments=("bare", "prod", "stage", "test"),
         target=Target(
-            "test", "duckdb", "main.duckdb", "core", {"memory_limit": "4GB", "threads": 2, "a": True, "b": 1.5}
+            "test", "duckdb", "main.duckdb", "core", {"memory_limit": "4GB", "threads": 2, "a": True, "b": 1.5}, 300
         ),
         vars={
             "min_flights": 100,
@@ -116,6 +121,7 @@ def test_an_environment_overrides_target_and_variables() -> None:
         "prod.duckdb",
         "live",
         {"memory_limit": "4GB", "threads": 8, "a": True, "b": 1.5, "c": "x"},
+        wait_seconds=0,
     )
     assert (config.vars["min_flights"], config.vars["extra"], config.vars["ratio"]) == (1000, 1, 0.5)
     stage = configure(EVERYTHING, environment="stage")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, IncrementalConfig, Relation
-from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.names import did_you_mean, fold, quote_identifier
 from leapsql_core.planning import OTHER_COLUMNS_MEND, compare_batch
 from leapsql_core.warehouses.duckdb.columns import describe
 from leapsql_core.warehouses.duckdb.connection import refusals
@@ -41,8 +41,8 @@ def apply_batch(
     if how.time_column is not None:
         _check_filled(cursor, batch, [how.time_column], new, "time_column")
     _agree_on_columns(cursor, new, describe(cursor, table), table, how.on_schema_change)
-    there = {column.name.casefold() for column in describe(cursor, table)}
-    shared = [quote_identifier(column.name) for column in new if column.name.casefold() in there]
+    there = {fold(column.name) for column in describe(cursor, table)}
+    shared = [quote_identifier(column.name) for column in new if fold(column.name) in there]
     strategy = how.strategy or ("delete+insert" if unique_key else "append")
     keys = [quote_identifier(name) for name in unique_key]
     matching = " AND ".join(f"old.{key} = new.{key}" for key in keys)
@@ -94,9 +94,9 @@ def _check_filled(
     cursor: DuckDBPyConnection, batch: Relation, names: Sequence[str], columns: Sequence[Column], field: str
 ) -> None:
     """Refuse a batch that lacks a column which decides where its rows belong, or has NULL in it."""
-    known = {column.name.casefold() for column in columns}
+    known = {fold(column.name) for column in columns}
     for name in names:
-        if name.casefold() not in known:
+        if fold(name) not in known:
             listed = ", ".join(column.name for column in columns)
             hint = did_you_mean(name, [column.name for column in columns], otherwise=f"It yields: {listed}.")
             raise WarehouseError(f"{field} names `{name}`, which the query does not yield", mend=hint)
@@ -116,9 +116,9 @@ def _some_of(
     cursor: DuckDBPyConnection, batch: Relation, condition: str, names: Sequence[str], columns: Sequence[Column]
 ) -> str:
     """Return some rows of a batch in words: these columns of them, and the first others."""
-    named = {name.casefold() for name in names}
-    chosen = [column.name for column in columns if column.name.casefold() in named]
-    chosen += [column.name for column in columns if column.name.casefold() not in named][:_OTHERS_SHOWN]
+    named = {fold(name) for name in names}
+    chosen = [column.name for column in columns if fold(column.name) in named]
+    chosen += [column.name for column in columns if fold(column.name) not in named][:_OTHERS_SHOWN]
     texts = ", ".join(f"{quote_identifier(name)}::VARCHAR" for name in chosen)
     with refusals("the keys of the batch cannot be checked"):
         rows = cursor.execute(

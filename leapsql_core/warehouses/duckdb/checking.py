@@ -10,7 +10,7 @@ from typing import Any
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, DataTest, Relation
-from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.names import did_you_mean, fold, quote_identifier
 from leapsql_core.warehouses.duckdb.columns import bare_type
 
 _INTEGERS = frozenset(
@@ -106,7 +106,7 @@ def tested_columns(relation: Relation, test: DataTest, columns: Sequence[Column]
     Raises:
         WarehouseError: one is not there.
     """
-    types = {column.name.casefold(): column for column in columns}
+    types = {fold(column.name): column for column in columns}
     return [_column(name, types, relation, test) for name in test.columns]
 
 
@@ -121,8 +121,8 @@ def _within(test: DataTest) -> str:
 
 def _shown(columns: Sequence[Column], key: Iterable[str], tested: Iterable[str]) -> str:
     """Return what is shown of a failing row: its key and the columns tested, or a few more where it has no key."""
-    known = {column.name.casefold(): column.name for column in columns}
-    keys = [known[name.casefold()] for name in key if name.casefold() in known]
+    known = {fold(column.name): column.name for column in columns}
+    keys = [known[fold(name)] for name in key if fold(name) in known]
     chosen = dict.fromkeys([*keys, *tested])
     if not keys:
         chosen |= dict.fromkeys(column.name for column in columns[: max(_MOST_SHOWN - len(chosen), 0)])
@@ -135,8 +135,8 @@ def _named_in(expression: str, columns: Sequence[Column]) -> list[str]:
     >>> _named_in("lower(b) = \"A a\" or c", [Column(name, "DATE") for name in ("a a", "b", "d")])
     ['a a', 'b']
     """
-    words = {(quoted.replace('""', '"') or word).casefold() for quoted, word in _WORDS.findall(expression)}
-    return [column.name for column in columns if column.name.casefold() in words]
+    words = {fold(quoted.replace('""', '"') or word) for quoted, word in _WORDS.findall(expression)}
+    return [column.name for column in columns if fold(column.name) in words]
 
 
 def _as_text(value: Any, kind: str) -> str | None:
@@ -160,7 +160,7 @@ def _scale_of(kind: str) -> int | None:
 
 
 def _column(name: str, types: Mapping[str, Column], relation: Relation, test: DataTest) -> Column:
-    column = types.get(name.casefold())
+    column = types.get(fold(name))
     if column is None:
         known = [other.name for other in types.values()]
         hint = did_you_mean(name, known, otherwise=f"It has: {', '.join(known)}.")

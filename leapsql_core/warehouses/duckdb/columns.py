@@ -94,9 +94,12 @@ def _collations(cursor: DuckDBPyConnection, source: str) -> list[str]:
 
 
 def plan_of(cursor: DuckDBPyConnection, query: str) -> dict[str, Any] | None:
-    """Return DuckDB's plan of a query, not optimized; ``None`` if the query cannot be bound or its plan be shown."""
+    """Return DuckDB's plan of a query, not optimized; ``None`` if it cannot be bound or shown, or nests too deep."""
     row = cursor.execute("SELECT json_serialize_plan(?::VARCHAR, optimize := false)", [query]).fetchone()
-    document: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    try:
+        document: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    except RecursionError:
+        return None
     return None if document["error"] else document
 
 
