@@ -377,8 +377,8 @@ class Project:
 
     ``nodes`` are models and seeds by path, parents first; ``parents`` those that each reads. ``waits`` names, per
     model, the nodes that only its tests read: they are built before it, but their failure does not stop it.
-    ``warnings`` are problems that stop nothing. ``sample_limit`` is how many failures of a test are shown at most. With a
-    ``deferral``, models that are read elsewhere are ``sources``.
+    ``warnings`` are problems that stop nothing. ``sample_limit`` is how many failures of a test are shown at most.
+    With a ``deferral``, models that are read elsewhere are ``sources``.
     """
 
     name: str

@@ -25,7 +25,13 @@ from leapsql_core.planning.differences import (
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
 from leapsql_core.planning.remembering import remembered
-from leapsql_core.planning.schema_changes import OTHER_COLUMNS_MEND, SchemaChange, compare_batch, foreseen_change
+from leapsql_core.planning.schema_changes import (
+    OTHER_COLUMNS_MEND,
+    SchemaChange,
+    compare_batch,
+    foreseen_change,
+    may_differ,
+)
 from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
@@ -74,6 +80,7 @@ __all__ = [
     "is_as_marked",
     "is_file",
     "markers_to_adopt",
+    "may_differ",
     "plan",
     "reads_for",
     "reads_order",

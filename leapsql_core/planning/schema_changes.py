@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from leapsql_core.models import Column, Decision, Model, Node, Trace
+from leapsql_core.models import Column, Decision, Model, Node, Project, Trace
 from leapsql_core.names import fold
 from leapsql_core.planning.observations import Observations
+from leapsql_core.planning.surroundings import changed_surroundings, kept_settings
 
 #: What to do about a batch that is refused for its columns.
 OTHER_COLUMNS_MEND = "Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore."
@@ -51,6 +53,43 @@ def compare_batch(table: Sequence[Column], batch: Sequence[Column]) -> SchemaCha
             if name in before and before[name].type != column.type
         ),
     )
+
+
+def may_differ(
+    model: Model,
+    project: Project,
+    traces: Mapping[str, Trace],
+    observations: Observations,
+    *,
+    since: datetime | None = None,
+) -> bool:
+    """Tell whether a query may yield other columns than its relation has, as far as can be told without asking.
+
+    Where this says no, nothing that decides them has changed since it was built, or since the moment `since`, if that
+    is given: neither the query nor what it calls, nor the columns of what it reads.
+    """
+    trace = traces.get(model.path)
+    if trace is None or trace.content_hash != model.content_hash:
+        return True
+    named = None if model.lineage.columns is None else {fold(column.name) for column in model.lineage.columns}
+    if named != {fold(column.name) for column in trace.columns}:  # as it may have been before, with `ignore`
+        return True
+    moved = changed_surroundings(model, trace, observations, project.secrets)
+    if moved or kept_settings(trace) != observations.settings:
+        return True
+    seen = {entry.name: entry.seen for entry in trace.inputs}
+    for entry in model.inputs:
+        node = project.nodes.get(entry.name)
+        if node is None:
+            columns = observations.source_columns.get(entry.name)
+            if columns is None or columns != seen.get(entry.name):
+                return True
+        elif isinstance(node, Model) and node.materialized == "view":
+            if may_differ(node, project, traces, observations, since=since or trace.built_at):
+                return True
+        elif node.path not in traces or traces[node.path].built_at > (since or trace.built_at):
+            return True
+    return False
 
 
 def foreseen_change(

@@ -217,16 +217,6 @@ ONE_CONDITION = "takes one condition in SQL, such as `amount >= 0`."
             f"`where` {ONE_CONDITION}",
         ),
         (
-            "expression: x > 0) or (y > 0",
-            "expression(x > 0) or (y > 0): `expression` is not one whole condition",
-            f"`expression` {ONE_CONDITION}",
-        ),
-        (
-            "expression: x > 0; drop table reader",
-            "expression(x > 0; drop table reader): `expression` is not one whole condition",
-            f"`expression` {ONE_CONDITION}",
-        ),
-        (
             "expression: columns(*) > 0",
             "expression(columns(*) > 0): COLUMNS stands for several conditions",
             "Write a test for each column.",
