@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leapsql_core.deferral import Base, defer, open_base, same_as
     from leapsql_core.errors import (
         LeapSQLError,
         Problem,
@@ -61,9 +62,11 @@ if TYPE_CHECKING:
     )
     from leapsql_core.starter import start_project
     from leapsql_core.state import SqliteStateStore, open_state_reader
+    from leapsql_core.upkeep import close_left_runs, find_left_runs, is_left
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _HOMES = {
+    "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
     "models": (
@@ -80,11 +83,13 @@ _HOMES = {
     ),
     "starter": "start_project",
     "state": "SqliteStateStore open_state_reader",
+    "upkeep": "close_left_runs find_left_runs is_left",
     "warehouses.duckdb.warehouse": "DuckDBWarehouse",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Base",
     "Column",
     "DataTest",
     "DataTestResult",
@@ -123,16 +128,22 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "close_left_runs",
+    "defer",
     "did_you_mean",
     "find_catalog",
     "find_database",
+    "find_left_runs",
+    "is_left",
     "model_path",
     "models_built_in",
+    "open_base",
     "open_session",
     "open_state_reader",
     "origins",
     "plan_session",
     "problem_within",
+    "same_as",
     "start_project",
     "stream_session_run",
 ]

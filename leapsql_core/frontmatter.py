@@ -64,6 +64,7 @@ class TestDocument(Document):
 
     where: Word | None = None
     severity: Severity = "error"
+    limit: int | None = Field(default=None, ge=0)
 
 
 class ColumnsTestDocument(TestDocument):
@@ -311,16 +312,15 @@ def _read_short_form(kind: TestKind, said: Any) -> list[DataTest]:
 
 
 def _read_long_form(kind: TestKind, document: TestDocument) -> list[DataTest]:
-    where, severity = document.where, document.severity
+    said: dict[str, Any] = {"where": document.where, "severity": document.severity, "limit": document.limit}
     if isinstance(document, ColumnsTestDocument):
         columns = (document.column,) if document.column else tuple(document.columns)
         groups = [columns] if kind == "unique" else [(column,) for column in columns]
-        return [DataTest(kind=kind, columns=group, where=where, severity=severity) for group in groups]
+        return [DataTest(kind=kind, columns=group, **said) for group in groups]
     if isinstance(document, AcceptedValuesDocument):
-        values, columns = tuple(document.values), (document.column,)
-        return [DataTest(kind=kind, columns=columns, values=values, where=where, severity=severity)]
+        return [DataTest(kind=kind, columns=(document.column,), values=tuple(document.values), **said)]
     if isinstance(document, RelationshipsDocument):
-        columns, other = (document.column,), document.field or document.column
-        return [DataTest(kind=kind, columns=columns, to=document.to, field=other, where=where, severity=severity)]
+        other = document.field or document.column
+        return [DataTest(kind=kind, columns=(document.column,), to=document.to, field=other, **said)]
     assert isinstance(document, ExpressionDocument), "every form has its document"
-    return [DataTest(kind=kind, expression=document.expression, where=where, severity=severity)]
+    return [DataTest(kind=kind, expression=document.expression, **said)]

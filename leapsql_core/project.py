@@ -226,11 +226,24 @@ def _stream_paths(
         except OSError as exc:  # a link to itself, or to where nobody may look: it may be a folder of models
             problems.append(Problem(inner, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
             continue
+        if not is_folder and _is_no_file(entry):
+            # A reader of a pipe waits for its writer, and one of a device may never come to an end.
+            if entry.name.casefold().endswith((".sql", ".csv")):
+                problems.append(Problem(inner, None, "this is no file", "Put a file in its place, or take it out."))
+            continue
         if is_folder:
             place = f"{within}{entry.name}/"
             yield from _stream_paths(entry.path, above | {real}, problems, shown=inner, within=place)
         else:
             yield entry.path, within + entry.name
+
+
+def _is_no_file(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a pipe, a socket or a device; a link to nothing is none of these."""
+    try:
+        return not entry.is_file() and not entry.is_symlink()
+    except OSError:
+        return False
 
 
 def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> SeedFile | None:
@@ -239,7 +252,7 @@ def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> See
         return SeedFile(found.file, content_hash, cache.seed_columns(found.path, content_hash))
     except WarehouseError as exc:
         cause = exc.cause.replace(str(found.path), found.file)
-        problems.append(Problem(found.file, None, cause, exc.mend or "Write a CSV file with one header line."))
+        problems.append(Problem(found.file, exc.line, cause, exc.mend or "Write a CSV file with one header line."))
     except OSError as exc:
         problems.append(Problem(found.file, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
     return None

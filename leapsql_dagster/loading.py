@@ -8,15 +8,28 @@ import gc
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec
+from dagster import AssetKey, AssetsDefinition, AssetSpec, DagsterError
 
-from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
+from leapsql_core import (
+    Base,
+    LeapSQLError,
+    Node,
+    Planned,
+    Session,
+    Source,
+    UsageError,
+    choose,
+    open_base,
+    open_session,
+    plan_session,
+)
 from leapsql_dagster.meta import check_meta
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
@@ -29,7 +42,8 @@ class LeapSQLProject:
     """Where a project lies, and as what it is read: everything that its assets are loaded from.
 
     `environment` defaults to that of `leapsql.yaml`, `state_path` to the one configured there. `variables` and
-    `database` win over what is configured.
+    `database` win over what is configured. In any environment but `defer_to` itself, what that one holds just so is not
+    built but read there; `state_of` is its state, by default the one configured.
     """
 
     project_dir: str | os.PathLike[str]
@@ -37,6 +51,8 @@ class LeapSQLProject:
     variables: Mapping[str, Any] | None = None
     state_path: str | os.PathLike[str] | None = None
     database: str | None = None
+    defer_to: str | None = None
+    state_of: str | os.PathLike[str] | None = None
 
     def open(self) -> Session:
         """Read the project as its files are now.
@@ -52,6 +68,24 @@ class LeapSQLProject:
             variables=self.variables,
             state_path=None if self.state_path is None else Path(self.state_path),
             database=self.database,
+        )
+
+    def base_of(self, session: Session, *, wait_seconds: float = 0.0, look: bool = True) -> Base | None:
+        """Return what `session` defers to, ``None`` if it builds everything itself; see `leapsql_core.open_base`.
+
+        Raises:
+            UsageError: that environment cannot be deferred to.
+            WarehouseError: its database is held by another process.
+        """
+        if self.defer_to is None or self.defer_to == session.project.environment:
+            return None
+        return open_base(
+            session,
+            self.defer_to,
+            environ=dict(os.environ),
+            state_path=None if self.state_of is None else Path(self.state_of),
+            wait_seconds=wait_seconds,
+            look=look,
         )
 
 
@@ -80,6 +114,11 @@ class LoadedAssets:
         """Return the models and seeds that are assets, parents first."""
         return [self.session.project.nodes[path] for path in self.paths.values()]
 
+
+CONFIG_FILE = "leapsql.yaml"
+_KEY_NAME = re.compile(r"[A-Za-z0-9_]+")
+_MEND_KEY = "Write another: meta: {dagster: {asset_key: [schema, name]}}, or make get_asset_spec give one."
+_MEND_SPEC = "Correct `meta: dagster:`, owner or tags of it, or get_asset_spec."
 
 _loaded: dict[str, LoadedAssets] = {}
 
@@ -127,24 +166,41 @@ def specs_of(
 
     Raises:
         ProjectError: `meta.dagster` of some of them says what it may not.
-        UsageError: two models or seeds have one key.
+        UsageError: two models or seeds have one key, or one that Dagster does not take.
     """
     project = session.project
     sources: list[Source] = list(project.sources.values())
     check_meta(session.root, [*project.nodes.values(), *sources])
     specs: dict[str, AssetSpec] = {}
-    made: dict[AssetKey, str] = {}
+    made: dict[str, Node] = {}
     for path, node in project.nodes.items():
-        spec = translator.get_asset_spec(node)
-        specs[path] = spec.replace_attributes(key=spec.key.with_prefix(key_prefix)) if key_prefix else spec
-        other = made.setdefault(specs[path].key, path)
-        if other != path:
+        specs[path] = _spec(translator, node, node.file, key_prefix)
+        # Dagster makes a name of a key, in which some signs are one.
+        other = made.setdefault(specs[path].key.to_python_identifier(), node)
+        if other is not node:
             raise UsageError(
-                f"{other} and {path} have the same asset key {specs[path].key.to_user_string()}",
-                mend="Make get_asset_spec give them different keys.",
+                f"{node.file}: {other.path} and {path} have the same asset key {specs[path].key.to_user_string()},"
+                f" the former in {other.file}",
+                mend=_MEND_KEY,
             )
-    specs.update({source.name: translator.get_asset_spec(source) for source in sources})
+    specs.update({source.name: _spec(translator, source, CONFIG_FILE, ()) for source in sources})
     return specs
+
+
+def _spec(translator: DagsterLeapSQLTranslator, node: Node | Source, file: str, key_prefix: Sequence[str]) -> AssetSpec:
+    """Return what a translator says of a node, which is written or meant in `file`."""
+    name = node.name if isinstance(node, Source) else node.path
+    try:
+        spec = translator.get_asset_spec(node)
+        if key_prefix:
+            spec = spec.replace_attributes(key=spec.key.with_prefix(key_prefix))
+    except DagsterError as exc:
+        raise UsageError(f"{file}: {name} cannot be an asset: {exc}", mend=_MEND_SPEC) from exc
+    if not _KEY_NAME.fullmatch(spec.key.to_python_identifier()):
+        said = spec.key.to_user_string()
+        cause = f"{file}: {name} cannot have the asset key {said}: Dagster takes letters, digits and _"
+        raise UsageError(cause, mend=_MEND_KEY)
+    return spec
 
 
 def join_loaded(loaded: LoadedAssets, keys: Mapping[str, AssetKey]) -> None:
@@ -194,7 +250,18 @@ def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:
         LeapSQLError: it was not made by `leapsql_assets`.
     """
     for metadata in assets.metadata_by_key.values():
-        name = metadata.get(PROJECT_METADATA)
-        if isinstance(name, str) and name in _loaded:
-            return _loaded[name]
+        name = loaded_id_of(metadata)
+        if name is not None:
+            return loaded_assets_by_id(name)
     raise LeapSQLError("these assets were not made by @leapsql_assets", mend="Decorate their function with it.")
+
+
+def loaded_id_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return the id of the loaded assets that an asset with this metadata belongs to, ``None`` if it is no model."""
+    name = metadata.get(PROJECT_METADATA)
+    return name if isinstance(name, str) and name in _loaded else None
+
+
+def loaded_assets_by_id(name: str) -> LoadedAssets:
+    """Return the loaded assets of an id that `loaded_id_of` gave."""
+    return _loaded[name]

@@ -44,3 +44,14 @@ def with_keys_replaced(
     The public way, `map_asset_specs`, changes what the graph shows and lets the steps run in any order.
     """
     return definition.with_attributes(asset_key_replacements=replaced)
+
+
+def step_key(context: dg.AssetExecutionContext) -> str:
+    """Return the key of the step that runs."""
+    return context.op_execution_context.get_step_execution_context().step.key
+
+
+def failed_in(instance: dg.DagsterInstance, run_id: str, step: str) -> bool:
+    """Tell whether a step failed in a run, or was cut off in it."""
+    stats = instance.get_run_step_stats(run_id, step_keys=[step])
+    return any(one.status is not None and one.status.value not in ("SUCCESS", "SKIPPED") for one in stats)

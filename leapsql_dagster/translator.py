@@ -1,12 +1,15 @@
 """How models, seeds and sources look in Dagster: one method, and every key goes through it."""
 
 import re
+import unicodedata
 
 from dagster import AssetKey, AssetSpec
 
 from leapsql_core import Model, Node, Relation, Seed, Source
 from leapsql_dagster.meta import read_meta
 
+#: Dagster makes names of keys, and those have no other letters; it takes ``-`` and ``.`` for ``_``.
+_NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -30,7 +33,7 @@ class DagsterLeapSQLTranslator:
         """Return key, group, owners, tags, kinds, description, automation condition and freshness policy of `node`.
 
         ``meta: {dagster: ...}`` in the frontmatter, or in a source's entry of `leapsql.yaml`, wins over the defaults:
-        the relation's schema and name, the model's first folder, its owner.
+        the relation's schema and name, in letters that Dagster has, the model's first folder, its owner.
 
         Raises:
             ProjectError: ``meta.dagster`` says what it may not.
@@ -51,7 +54,23 @@ class DagsterLeapSQLTranslator:
 
 
 def _default_key(relation: Relation) -> AssetKey:
-    return AssetKey([part for part in (relation.catalog, relation.schema, relation.name) if part])
+    return AssetKey([fit_for_key(part) for part in (relation.catalog, relation.schema, relation.name) if part])
+
+
+def fit_for_key(name: str) -> str:
+    """Return a name in the letters that Dagster allows in keys; those of other alphabets become their number.
+
+    >>> fit_for_key("two words"), fit_for_key("größe"), fit_for_key("数")
+    ('two_words', 'grou00dfe', 'u6570')
+    """
+    return _NOT_IN_KEYS.sub(lambda found: _fit(found[0]), name)
+
+
+def _fit(character: str) -> str:
+    plain = unicodedata.normalize("NFKD", character)[0]
+    if not _NOT_IN_KEYS.match(plain):
+        return plain
+    return f"u{ord(character):04x}" if character.isalnum() or ord(character) > 0xFFFF else "_"
 
 
 def _default_group(node: Node | Source) -> str:

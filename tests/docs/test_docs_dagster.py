@@ -5,6 +5,7 @@ import importlib.util
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from inspect import signature
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 import yaml
 from dagster.components.testing import create_defs_folder_sandbox
@@ -19,11 +21,13 @@ from docs_reading import code_in, find_table, read_blocks, read_page
 
 import leapsql_dagster
 from leapsql_core import find_catalog
+from leapsql_core.state import SqliteStateStore
 from leapsql_dagster import (
     LeapSQLProject,
     LeapSQLProjectComponent,
     LeapSQLResource,
     build_leapsql_definitions,
+    ci,
     leapsql_assets,
     meta,
 )
@@ -223,12 +227,83 @@ def test_a_job_of_one_s_own_builds_what_it_selects(load: Load, instance: dg.Dags
     assert run(definitions, instance, job="reports") == ["marts/customers", "marts/daily_sales"]
 
 
+def test_the_automation_asks_once_for_what_changed_and_what_lies_below(
+    load: Load, starter: Path, instance: dg.DagsterInstance
+) -> None:
+    """The sensor's condition as the page has it: all, then nothing, then an edited model with its readers."""
+    page = load()
+    assert len(run(page.defs, instance)) == 6
+    repository = page.automated.get_repository_def()
+    (sensor,) = repository.sensor_defs
+
+    def asked() -> list[str]:
+        ticked = sensor.evaluate_tick(dg.build_sensor_context(instance, repository_def=repository))
+        return sorted(key.to_user_string() for request in ticked.run_requests for key in request.asset_selection)
+
+    assert asked() == []
+    edited = starter / "models/staging/stg_orders.sql"
+    edited.write_text(edited.read_text().replace("FROM raw_orders", "FROM raw_orders WHERE id > 1"))
+    assert asked() == ["marts/customers", "marts/daily_sales", "marts/large_orders", "staging/stg_orders"]
+
+
+def test_a_translator_gives_conditions_to_some(load: Load) -> None:
+    """Those that are tagged have one, with the label it was given."""
+    page = load()
+    specs = list(leapsql_assets(project=page.PROJECT, translator=page.Automated())(noop).specs)
+    told = {spec.key.to_user_string(): spec.automation_condition for spec in specs}
+    assert {key for key, condition in told.items() if condition} == {"marts/customers", "marts/daily_sales"}
+
+
+def noop(context: dg.AssetExecutionContext):  # Dagster takes the annotation of what is returned for an output
+    """Build nothing."""
+
+
+def test_a_branch_builds_what_differs_from_production(
+    load: Load, starter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Production is built, a model is edited, and the function of the page builds it in the branch."""
+    production = LeapSQLProject(starter, environment="prod")
+
+    @leapsql_assets(project=production)
+    def all_models(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
+        yield from leapsql.run(context)
+
+    assert dg.materialize([all_models], resources={"leapsql": LeapSQLResource()}).success
+    edited = starter / "models/marts/daily_sales.sql"
+    edited.write_text(edited.read_text().replace("sum(kilos) AS kilos", "max(kilos) AS kilos"))
+    load().build_branch()
+    assert capsys.readouterr().out == "differs from production: marts/daily_sales\n"
+    query = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> '_leapsql'"
+    with closing(duckdb.connect(str(starter / LeapSQLProject(starter).open().project.target.database))) as connection:
+        assert connection.execute(query).fetchall() == [("marts.daily_sales",)]
+
+
+def test_a_run_that_was_killed_is_closed_by_the_sensor_of_the_page(load: Load, instance: dg.DagsterInstance) -> None:
+    """It runs from the beginning, and finds nothing where every run has ended."""
+    page = load()
+    run(page.defs, instance)
+    sensor = page.closing.get_repository_def().get_sensor_def("leapsql_run_status")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+    def tick() -> str:
+        context = dg.build_sensor_context(instance=instance, resources={"leapsql": LeapSQLResource()})
+        return sensor.evaluate_tick(context).skip_message or ""
+
+    assert tick() == "No run was left open."
+    with closing(SqliteStateStore(page.PROJECT.open().state_path)) as store:
+        store.open()
+        left = store.create_run("dev")
+        assert tick().startswith(f"Closed run {left.id} of dev")
+        assert store.get_run(left.id).status == "failed"
+
+
 def test_whatever_can_be_imported_or_passed_is_told() -> None:
     """Names of the package, parameters of `leapsql_assets`, fields of a project."""
     text = read_page(PAGE)
     names = {*leapsql_dagster.__all__, *signature(leapsql_assets).parameters}
     names |= {*signature(build_leapsql_definitions).parameters}
     names |= {field.name for field in dataclasses.fields(LeapSQLProject)}
+    names |= {name for name, one in vars(ci).items() if getattr(one, "__module__", "") == ci.__name__}
     assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
 
 
