@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leapsql_core.deferral import Base, defer, open_base, same_as
     from leapsql_core.errors import (
         LeapSQLError,
         Problem,
@@ -45,13 +46,16 @@ if TYPE_CHECKING:
         Target,
         Trace,
     )
-    from leapsql_core.partitions import partition_column, partitioning_of, read_moment
+    from leapsql_core.names import did_you_mean
+    from leapsql_core.partitions import partitioning_of, read_moment, reads_by_window
     from leapsql_core.planning import Plan
+    from leapsql_core.project import problem_within
     from leapsql_core.protocols import StateReader, StateStore, Warehouse
     from leapsql_core.session import (
         Planned,
         Session,
         choose,
+        find_catalog,
         find_database,
         model_path,
         models_built_in,
@@ -59,28 +63,37 @@ if TYPE_CHECKING:
         plan_session,
         stream_session_run,
     )
+    from leapsql_core.starter import start_project
     from leapsql_core.state import SqliteStateStore, open_state_reader
+    from leapsql_core.upkeep import close_left_runs, find_left_runs, is_left
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _HOMES = {
+    "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
     "models": (
         "Column DataTest DataTestResult Decision Model ModelRun Node PartitionTrace Partitioning Project Relation Run"
         " Seed Snapshot Source Target Trace"
     ),
-    "partitions": "partition_column partitioning_of read_moment",
+    "names": "did_you_mean",
+    "partitions": "partitioning_of read_moment reads_by_window",
     "planning": "Plan",
+    "project": "problem_within",
     "protocols": "StateReader StateStore Warehouse",
     "session": (
-        "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
+        "Planned Session choose find_catalog find_database model_path models_built_in open_session plan_session"
+        " stream_session_run"
     ),
+    "starter": "start_project",
     "state": "SqliteStateStore open_state_reader",
+    "upkeep": "close_left_runs find_left_runs is_left",
     "warehouses.duckdb.warehouse": "DuckDBWarehouse",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Base",
     "Column",
     "DataTest",
     "DataTestResult",
@@ -121,16 +134,26 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "close_left_runs",
+    "defer",
+    "did_you_mean",
+    "find_catalog",
     "find_database",
+    "find_left_runs",
+    "is_left",
     "model_path",
     "models_built_in",
+    "open_base",
     "open_session",
     "open_state_reader",
     "origins",
-    "partition_column",
     "partitioning_of",
     "plan_session",
+    "problem_within",
     "read_moment",
+    "reads_by_window",
+    "same_as",
+    "start_project",
     "stream_session_run",
 ]
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from leapsql_core.models import Every, IncrementalConfig, Node, Partition, Partitioning
+from leapsql_core.models import Every, IncrementalConfig, Model, Node, Partition, Partitioning
+from leapsql_core.names import fold
 
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%d-%H:%M"
 _SUNDAY = 6
@@ -53,6 +54,12 @@ def partition_column(how: IncrementalConfig) -> str:
     column = how.partitions.column if how.partitions is not None and how.partitions.column else how.time_column
     assert column is not None  # the frontmatter was checked
     return column
+
+
+def reads_by_window(node: Model, parent: Model) -> bool:
+    """Tell whether a partition of `node` reads of `parent` its own window alone, by what parts the rows of `parent`."""
+    by = dict(node.windowed).get(parent.path)
+    return by is not None and fold(by) == fold(partition_column(parent.config.incremental))
 
 
 def list_partitions(partitioning: Partitioning, now: datetime) -> tuple[Partition, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import Node
-from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, collecting_nothing, load_assets
 from leapsql_dagster.metadata import definition_metadata
 from leapsql_dagster.partitions import check_kinds, partition_mapping, partitions_def_of
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
@@ -20,11 +20,13 @@ def leapsql_assets(
     exclude: str | Sequence[str] = (),
     name: str | None = None,
     translator: DagsterLeapSQLTranslator | None = None,
+    key_prefix: str | Sequence[str] = (),
+    description: str | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
-    required_resource_keys: set[str] | None = None,
     backfill_policy: dg.BackfillPolicy | None = None,
+    required_resource_keys: set[str] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Make every selected model and seed of a project an asset, computed by the decorated function.
 
@@ -35,8 +37,9 @@ def leapsql_assets(
             yield from leapsql.run(context)
 
     The project is read now; nothing is written and no warehouse is opened. `select` and `exclude` are selections as on
-    the command line; `name` is the op's, the function's own by default. A backfill of models with partitions is one
-    run, and so one transaction for each model, unless `backfill_policy` says otherwise.
+    the command line; `key_prefix` stands before the keys of models and seeds. `name` and `description` are the op's,
+    by default the function's own. A backfill of models with partitions is one run, and so one transaction for each
+    model, unless `backfill_policy` says otherwise.
 
     Raises:
         ProjectError: the project has problems.
@@ -45,11 +48,13 @@ def leapsql_assets(
     """
     where = project if isinstance(project, LeapSQLProject) else LeapSQLProject(project)
 
+    @collecting_nothing()
     def decorate(compute: Callable[..., Any]) -> dg.AssetsDefinition:
         loaded = load_assets(
             name or compute.__name__,
             where,
             translator=translator or DagsterLeapSQLTranslator(),
+            key_prefix=[key_prefix] if isinstance(key_prefix, str) else key_prefix,
             select=[select] if isinstance(select, str) else select,
             exclude=[exclude] if isinstance(exclude, str) else exclude,
         )
@@ -59,12 +64,13 @@ def leapsql_assets(
         return dg.multi_asset(
             specs=specs,
             name=name or compute.__name__,
+            description=description,
             can_subset=True,
             op_tags=op_tags,
             pool=pool,
             retry_policy=retry_policy,
-            required_resource_keys=required_resource_keys,
             backfill_policy=backfill_policy or (dg.BackfillPolicy.single_run() if is_parted else None),
+            required_resource_keys=required_resource_keys,
         )(compute)
 
     return decorate
@@ -76,8 +82,7 @@ def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
 
 
 def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
-    spec = loaded.translator.get_asset_spec(node)
-    nodes = loaded.session.project.nodes
+    spec, nodes = loaded.specs[node.path], loaded.session.project.nodes
     own = [
         dg.AssetDep(
             loaded.keys[entry.name],

@@ -9,6 +9,7 @@ import dagster as dg
 
 from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Session
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
+from leapsql_dagster.markdown import fenced, plain
 
 COLUMN_SCHEMA = "dagster/column_schema"
 COLUMN_LINEAGE = "dagster/column_lineage"
@@ -74,7 +75,7 @@ def materialization_metadata(
     if done.rows_affected is not None:
         metadata["leapsql/rows_affected"] = done.rows_affected
     if done.sql is not None:
-        metadata["leapsql/sql"] = dg.MetadataValue.md(f"```sql\n{done.sql}\n```")
+        metadata["leapsql/sql"] = dg.MetadataValue.md(fenced(done.sql, "sql"))
     if done.tests:
         metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
     lineage = column_lineage(loaded, node)
@@ -152,21 +153,17 @@ def _promised(tests: Iterable[DataTest], kind: str, column: str) -> bool:
 
 def _why_tree(done: ModelFinished, came_from: Sequence[Origin]) -> str:
     """Return the chain from a model up to the changes that began it, with the columns read on the way."""
-    lines = [f"- **{done.path}** {done.reason}: {_in_one_line(done.detail)}"]
+    lines = [f"- **{plain(done.path)}** {plain(done.reason)}: {plain(done.detail)}"]
     for origin in came_from:
-        said = "" if origin.reason is None else f" {origin.reason}: {_in_one_line(origin.detail)}"
+        said = "" if origin.reason is None else f" {plain(origin.reason)}: {plain(origin.detail)}"
         columns = "all its columns" if origin.columns is None else ", ".join(origin.columns) or "the number of its rows"
-        lines.append(f"{'  ' * origin.depth}- **{origin.path}**{said}, read for {columns}")
+        lines.append(f"{'  ' * origin.depth}- **{plain(origin.path)}**{said}, read for {plain(columns)}")
     return "\n".join(lines)
-
-
-def _in_one_line(text: str) -> str:
-    return " ".join(text.split("\n"))
 
 
 def _tests_table(done: ModelFinished) -> str:
     rows = [
-        f"| {_cell(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'}"
+        f"| {plain(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'}"
         f" | {_tested(result)} |"
         for result in done.tests
     ]
@@ -181,12 +178,8 @@ def _tested(result: DataTestResult) -> str:
 
 def _lineage_table(lineage: dg.TableColumnLineage) -> str:
     rows = [
-        f"| {_cell(column)} | {_cell(', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps))} |"
+        f"| {plain(column)} | {plain(', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps))} |"
         for column, deps in lineage.deps_by_column.items()
     ]
     more = [f"| … {len(rows) - _MOST_LINEAGE_ROWS} more | |"] if len(rows) > _MOST_LINEAGE_ROWS else []
     return "\n".join(["| column | from |", "|---|---|", *rows[:_MOST_LINEAGE_ROWS], *more])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from leapsql_core import Model, ModelFinished, Node, UsageError, partition_column, partitioning_of, read_moment
+from leapsql_core import Model, ModelFinished, Node, UsageError, partitioning_of, read_moment, reads_by_window
 from leapsql_dagster.loading import LoadedAssets
 
 _KINDS: Mapping[str, type[dg.TimeWindowPartitionsDefinition]] = {
@@ -50,10 +50,8 @@ def partition_mapping(node: Node, parent: Node) -> dg.PartitionMapping | None:
     above, own = partitioning_of(parent), partitioning_of(node)
     if above is None or own is None or not isinstance(node, Model) or not isinstance(parent, Model):
         return None
-    by, column = dict(node.windowed).get(parent.path), partition_column(parent.config.incremental)
-    is_by_window = by is not None and by.casefold() == column.casefold()
     is_alike = (own.every is not None and above.every is not None) or own.keys == above.keys != ()
-    return None if is_by_window and is_alike else dg.AllPartitionMapping()
+    return None if reads_by_window(node, parent) and is_alike else dg.AllPartitionMapping()
 
 
 def check_kinds(specs: Sequence[dg.AssetSpec]) -> None:

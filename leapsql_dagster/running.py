@@ -1,6 +1,6 @@
 """One op execution: the core's events become materializations, releases, log lines and, at the end, a failure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,13 +12,15 @@ from leapsql_core import (
     RunOptions,
     RunStarted,
     Session,
-    models_built_in,
+    defer,
     origins,
     stream_session_run,
 )
-from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets
+from leapsql_dagster.markdown import fenced, plain
 from leapsql_dagster.metadata import materialization_metadata
 from leapsql_dagster.partitions import asked_for, is_told_by_events, stream_materializations
+from leapsql_dagster.resuming import task_of
 from leapsql_dagster.settings import RunSettings
 from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
 
@@ -34,11 +36,14 @@ def stream_run(
     session: Session,
     settings: RunSettings,
     *,
+    project: LeapSQLProject,
     parallel: int,
     wait_seconds: float,
     connection_config: Mapping[str, Any],
-) -> Iterator[RunResult]:
-    """Build what is selected in `context`; yields what the op must yield.
+) -> Generator[RunResult, None, None]:
+    """Build what is selected in `context`, less what `project` leaves to another environment.
+
+    Yields what the op must yield.
 
     Raises:
         Failure: models failed, or nothing could be run.
@@ -48,12 +53,25 @@ def stream_run(
     # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
     materializes = environment == loaded.session.project.environment
     awaited = keys_awaited_by_other_steps(context)
-    selection = _selection(context, loaded, session)
+    task = task_of(context, loaded, session, settings)
+    yield from (release(key) for key, path in loaded.paths.items() if key in awaited and path in task.done)
+    selection = list(task.paths)
+    try:
+        base = project.base_of(session, wait_seconds=wait_seconds)
+        if base is not None:
+            force = settings.mode == "all"
+            session = defer(session, base, selection=selection, force=force, wait_seconds=wait_seconds)
+    except LeapSQLError as exc:
+        raise dg.Failure(description=str(exc)) from exc
+    left = [path for path in selection if path not in session.project.nodes]
+    _log_left(context, session, left)
+    yield from (release(loaded.keys[path]) for path in left if loaded.keys[path] in awaited)
+    chosen = [path for path in selection if path in session.project.nodes]
     options = RunOptions(
-        selection=selection,
+        selection=chosen,
         force=settings.mode == "all",
         full_refresh=settings.full_refresh,
-        partitions=asked_for(context, [session.project.nodes[path] for path in selection]),
+        partitions=asked_for(context, [session.project.nodes[path] for path in chosen]),
         parallel=parallel,
         orchestrator_run_id=context.run.run_id,
     )
@@ -97,15 +115,6 @@ def stream_run(
         raise _failure(failed, skipped)
 
 
-def _selection(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session) -> list[str]:
-    """Return the selected paths; in a retry, without what earlier attempts of this run have built."""
-    selected = [path for key, path in loaded.paths.items() if key in context.selected_asset_keys]
-    if context.retry_number == 0:
-        return selected
-    built = models_built_in(session, orchestrator_run_id=context.run.run_id)
-    return [path for path in selected if path not in built]
-
-
 def _results(
     context: dg.AssetExecutionContext,
     event: ModelFinished,
@@ -132,6 +141,18 @@ def _results(
         yield from stream_materializations(context, loaded, event, metadata)
     if key in awaited and event.reason != "upstream_failed":
         yield release(key)
+
+
+def _log_left(context: dg.AssetExecutionContext, session: Session, left: Sequence[str]) -> None:
+    """Log what is read elsewhere instead of being built."""
+    deferral = session.project.deferral
+    if deferral is None:
+        return
+    named = ", ".join(left[:_MOST_LOGGED]) + (f" and {len(left) - _MOST_LOGGED} more" if left[_MOST_LOGGED:] else "")
+    lines = [f"{len(left)} of what is selected stand in {deferral.environment} just so: {named or 'none'}"]
+    if deferral.stale:
+        lines.append(f"  not selected, and not the same there: {', '.join(deferral.stale)}")
+    context.log.info("\n".join(lines))
 
 
 def _log_plan(context: dg.AssetExecutionContext, event: RunStarted) -> None:
@@ -185,9 +206,9 @@ def _failure(failed: list[ModelFinished], skipped: list[ModelFinished]) -> dg.Fa
     if blocked:
         said += f"; skipped because of that: {', '.join(event.path for event in blocked)}"
     metadata: dict[str, Any] = {
-        event.path: dg.MetadataValue.md(f"```\n{event.error}\n```") for event in failed[:_MOST_LOGGED]
+        event.path: dg.MetadataValue.md(fenced(event.error or "")) for event in failed[:_MOST_LOGGED]
     }
     if blocked:
-        rows = [f"- {event.path}: {event.detail}" for event in blocked[:_MOST_LOGGED]]
+        rows = [f"- {plain(event.path)}: {plain(event.detail)}" for event in blocked[:_MOST_LOGGED]]
         metadata["skipped"] = dg.MetadataValue.md("\n".join(rows))
     return dg.Failure(description=said, metadata=metadata)

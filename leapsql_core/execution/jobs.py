@@ -24,7 +24,7 @@ from leapsql_core.planning import (
     stale_partitions,
     version_key,
 )
-from leapsql_core.protocols import Build, Marker
+from leapsql_core.protocols import AskedTest, Build, Marker
 from leapsql_core.rendering import RunValues
 
 
@@ -47,6 +47,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
     stock = course.stock(node) if decision.action == "build" else None
     parts = None if stock is None or not isinstance(node, Model) else parts_of(node, stock, decision.partitions)
     stands = _standing(course, node, last, stock, decision)
+    marked = course.look.observations.markers.get(node.relation.key)
     values = RunValues(course.run_began, None if last is None else last.built_at)
 
     def render() -> str:
@@ -81,6 +82,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         rows_version=_rows_version(course, node, draft, decision),
         column_sets=course.column_sets[path],
         marker=_marker(course, node, draft, last),
+        marked=None if marked is None else marked.relation,
         record=record,
         parts=parts,
     )
@@ -130,10 +132,12 @@ def _examinations(course: Course, node: Node) -> tuple[Examination, ...]:
     if not isinstance(node, Model):
         return ()
     kept, book = course.kept_tests.get(node.path, {}), course.ledger.book
+    usual = course.shop.project.sample_limit
     found: list[Examination] = []
     for test, to in zip(node.config.tests, node.tested, strict=True):
         basis = data_test_basis(node, test, to, book=book, observations=course.look.observations)
-        found.append(Examination(test, to, basis, kept.get(data_test_hash(test, to))))
+        asked = AskedTest(test, to, usual if test.limit is None else test.limit)
+        found.append(Examination(asked, basis, kept.get(data_test_hash(test, to))))
     return tuple(found)
 
 
@@ -153,7 +157,7 @@ def _has_moved(course: Course, node: Node, entry: TraceInput) -> bool:
     if source is None or entry.data_version is None or node.materialized == "view" or source.config.version == "never":
         return False
     seen = course.ledger.relations.get(source.relation.key)
-    is_at_home = seen is not None and seen.kind == "table"
+    is_at_home = source.steady if source.relation.foreign else seen is not None and seen.kind == "table"
     return not is_at_home and _version_now(course, source, node, entry) != entry.data_version
 
 

@@ -24,6 +24,9 @@ class Observations:
     ``view_columns`` are those that views show now whose surroundings changed; ``None`` of one that cannot be read.
     ``now`` is when was looked: it decides which partitions there are. ``windows`` hold, by a model's path and the name
     of an input, the versions of the input's rows in the windows of its partitions, by their keys.
+    ``batch_columns`` are those of the batches that incremental models would get now, of as many as can be told.
+    ``remembered``: nobody looked, all of it is what the state remembers; then a build that is decided moves what lies
+    below it, and no doubt does.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -41,6 +44,8 @@ class Observations:
     view_columns: Mapping[str, tuple[Column, ...] | None] = field(default_factory=dict)
     now: datetime | None = None
     windows: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    batch_columns: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def find_windows(sql: str, window: Mapping[str, str], *, whole_days: bool) -> di
             return {}
         if not isinstance(node, exp.Table) or find_cte(node) is not None:
             continue
-        parts = tuple(name_of(part).casefold() for part in name_parts(node))
+        parts = tuple(fold(name_of(part)) for part in name_parts(node))
         if not parts:
             return {}  # a function, which may read anything
         column = _held_by(node, window, whole_days=whole_days)

@@ -12,6 +12,10 @@ from leapsql_core.protocols import Build
 from leapsql_core.state.notation import (
     read_column_set,
     read_columns,
+    read_config,
+    read_list,
+    read_optional_text,
+    read_text,
     read_time,
     write_column_set,
     write_columns,
@@ -30,12 +34,12 @@ def read_partitions(connection: sqlite3.Connection, environment: str) -> dict[st
     readings = _read_readings(connection, environment) if rows else {}
     for row in rows:
         partition = PartitionTrace(
-            key=row["partition_key"],
-            model_run_id=row["model_run_id"],
-            code_version=row["code_version"],
-            data_version=row["data_version"],
+            key=read_text(row["partition_key"]),
+            model_run_id=read_text(row["model_run_id"]),
+            code_version=read_text(row["code_version"]),
+            data_version=read_optional_text(row["data_version"]),
             inputs=readings[row["model_id"], row["reading"]],
-            windows=tuple(sorted(json.loads(row["windows"]).items())),
+            windows=tuple(sorted((name, read_text(found)) for name, found in read_config(row["windows"]).items())),
             built_at=read_time(row["built_at"]),
         )
         found.setdefault(row["path"], []).append(partition)
@@ -44,7 +48,7 @@ def read_partitions(connection: sqlite3.Connection, environment: str) -> dict[st
 
 def _read_readings(connection: sqlite3.Connection, environment: str) -> dict[tuple[str, int], tuple[TraceInput, ...]]:
     rows = connection.execute("SELECT * FROM partition_readings WHERE environment = ?", (environment,))
-    return {(row["model_id"], row["reading"]): tuple(map(_read_input, json.loads(row["inputs"]))) for row in rows}
+    return {(row["model_id"], row["reading"]): tuple(map(_read_input, read_list(row["inputs"]))) for row in rows}
 
 
 def write_partitions(connection: sqlite3.Connection, build: Build, *, model_id: str) -> None:

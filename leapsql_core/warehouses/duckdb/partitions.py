@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, IncrementalConfig, Partition, Relation
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.partitions import joined
 from leapsql_core.protocols import Replacement, Slice
 from leapsql_core.warehouses.duckdb.batches import agree_on_columns, check_filled, check_keys
 from leapsql_core.warehouses.duckdb.columns import bare_type, describe
-from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.connection import execute_one, refusals
 from leapsql_core.warehouses.duckdb.versions import hash_sum, version_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def replace_partitions(
             to fail.
     """
     with refusals(query_from=2):
-        cursor.execute(f"CREATE TEMP TABLE {batch.sql} AS SELECT * FROM (\n{what.shape}\n) LIMIT 0")
+        execute_one(cursor, f"CREATE TEMP TABLE {batch.sql} AS SELECT * FROM (\n{what.shape}\n) LIMIT 0")
     columns = describe(cursor, batch)
     check_filled(cursor, batch, [what.column], columns, "the column of the partitions")
     for one in what.slices:
@@ -59,8 +59,8 @@ def replace_partitions(
             cursor.execute(f"CREATE OR REPLACE TABLE {table.sql} AS SELECT * FROM {batch.sql}")
         return int(counted[0])
     _agree(cursor, columns, table, how)
-    there = {column.name.casefold() for column in describe(cursor, table)}
-    shared = ", ".join(quote_identifier(column.name) for column in columns if column.name.casefold() in there)
+    there = {fold(column.name) for column in describe(cursor, table)}
+    shared = ", ".join(quote_identifier(column.name) for column in columns if fold(column.name) in there)
     replaced = [partition for one in what.slices for partition in one.partitions]
     with refusals("the partitions cannot be replaced"):
         for window in joined((*replaced, *what.gone)):
@@ -80,13 +80,14 @@ def _gather(cursor: DuckDBPyConnection, batch: Relation, one: Slice, columns: Se
     name = quote_identifier(column)
     if not one.strict:
         with refusals(query_from=2):
-            cursor.execute(
-                f"INSERT INTO {batch.sql} BY NAME SELECT * FROM (\n{one.query}\n) WHERE {name} IS NULL OR {inside}"
+            execute_one(
+                cursor,
+                f"INSERT INTO {batch.sql} BY NAME SELECT * FROM (\n{one.query}\n) WHERE {name} IS NULL OR {inside}",
             )
         return
     piece = Relation(batch.schema, f"{batch.name}_piece", batch.catalog)
     with refusals(query_from=2):
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {piece.sql} AS SELECT * FROM (\n{one.query}\n)")
+        execute_one(cursor, f"CREATE OR REPLACE TEMP TABLE {piece.sql} AS SELECT * FROM (\n{one.query}\n)")
     _check_inside(cursor, piece, one, inside, column)
     with refusals():
         cursor.execute(f"INSERT INTO {batch.sql} BY NAME SELECT * FROM {piece.sql}")
@@ -115,7 +116,7 @@ def _within(window: Partition, columns: Sequence[Column], column: str) -> str:
     name = quote_identifier(column)
     if window.start is None or window.end is None:
         return f"{name}::VARCHAR = {_text(window.key)}"
-    kind = next(bare_type(one) for one in columns if one.name.casefold() == column.casefold())
+    kind = next(bare_type(one) for one in columns if fold(one.name) == fold(column))
     if kind not in _MOMENTS:
         raise WarehouseError(f"{column} is of type {kind}: partitions by time need a DATE or a TIMESTAMP")
     if kind == "DATE" and window.end.hour != window.start.hour:
@@ -143,7 +144,7 @@ def window_versions(
 
     Windows are told apart as a comparison in a query does it, which only types do that hold moments or plain texts.
     """
-    kind = next((one.type for one in columns if one.name.casefold() == column.casefold()), "")
+    kind = next((one.type for one in columns if fold(one.name) == fold(column)), "")
     windows = sorted(partitions, key=lambda one: one.key)
     if not windows or not _tells_apart(cursor, kind, windows[0]):
         return {}
