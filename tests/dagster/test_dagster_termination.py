@@ -96,6 +96,8 @@ def test_a_run_that_is_terminated_from_dagsters_page_is_cancelled(shop: Shop, tm
         assert instance.run_launcher.terminate(run_id)
         until(lambda: (run := instance.get_run_by_id(run_id)) is not None and run.is_finished)
         assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.CANCELED
+        # Dagster may say so while the process is still on its way out.
+        until(lambda: not shop.state("SELECT 1 FROM runs WHERE status = 'running'"))
     assert_cancelled(shop)
 
 

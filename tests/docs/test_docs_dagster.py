@@ -62,7 +62,7 @@ def load(starter: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     page = read_page(PAGE)
 
     def load(*, several: bool = False) -> ModuleType:
-        text = page if several else page.partition("\n## Several projects\n")[0]
+        text = page if several else re.sub(r"\n## Several projects\n.*?(?=\n## )", "", page, flags=re.DOTALL)
         blocks = [block.text for block in read_blocks(text) if block.language == "python"]
         file.write_text("\n\n".join(blocks), encoding="utf-8")
         spec = importlib.util.spec_from_file_location("definitions_of_the_page", file)

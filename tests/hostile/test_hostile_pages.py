@@ -120,10 +120,6 @@ def test_odd_names_are_assets(tmp_path: Path) -> None:
             {"models/a.sql": "/*---\nmeta: {dagster: {asset_key: [a b]}}\n---*/\nselect 1 as x"},
             "models/a.sql: a cannot have the asset key a b: Dagster takes letters, digits and _",
         ),
-        (
-            {"models/a.sql": "/*---\nmeta: {dagster: {asset_key: []}}\n---*/\nselect 1 as x"},
-            "models/a.sql: a cannot have the asset key : Dagster takes letters, digits and _",
-        ),
     ],
 )
 def test_a_key_that_dagster_does_not_take_is_an_error_of_its_file(
