@@ -20,10 +20,9 @@ class Ask:
 
     `builds` and `checks` are assets to ask for; `waiting` are paths that need a build and that the loaded definitions
     lack; `settled` are assets that need nothing, or whose files are gone. `change` names what is to be built: it stays
-    the same until something of it was built or edited. `failed` counts how often those to be built have failed since
-    they were last built, where it was the code of now that failed last. `session` is the project as it was read for
-    that. Assets are in order, parents first.
-    the same until something of it was built or edited. `session` is the project as it was read for that.
+    the same until something of it was built or edited, or a partition came to be. `failed` counts how often those to be
+    built have failed since they were last built, where it was the code of now that failed last. `session` is the
+    project as it was read for that. Assets are in order, parents first.
     """
 
     session: Session
@@ -145,6 +144,6 @@ def _change(planned: Planned, paths: Sequence[str]) -> str:
         node = planned.project.nodes[path]
         read = [traces[entry.name].model_run_id for entry in node.inputs if entry.name in traces]
         built = traces[path].model_run_id if path in traces else None
-        facts.append([path, node.content_hash, built, read])
+        facts.append([path, node.content_hash, built, read, *planned.plan.decisions[path].partitions])
     text = json.dumps([planned.project.environment, facts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

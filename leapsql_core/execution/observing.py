@@ -9,7 +9,8 @@ from datetime import datetime
 from leapsql_core.errors import WarehouseError
 from leapsql_core.execution.windows import look_into_windows
 from leapsql_core.hashing import column_set_key, fingerprint
-from leapsql_core.models import Column, ColumnSet, Model, ObservedRelation, Project, Snapshot, Source
+from leapsql_core.models import Column, ColumnSet, Model, ObservedRelation, Project, Query, Snapshot, Source
+from leapsql_core.partitions import partitioning_of
 from leapsql_core.planning import (
     IN_ORDER,
     Observations,
@@ -145,20 +146,26 @@ def _with_other_batches(
 ) -> list[Model]:
     """Return the incremental models whose tables stand and whose batches may have other columns than the last."""
     traces, relations = snapshot.traces, observations.relations or {}
-    growing = [model for model in models if model.incremental_query is not None and model.path in traces]
+    growing = [model for model in models if _batch_of(model) is not None and model.path in traces]
     standing = [model for model in growing if model.relation.key in relations]
     return [model for model in standing if may_differ(model, project, traces, observations)]
+
+
+def _batch_of(model: Model) -> Query | None:
+    """Return the query whose rows go to a table that stands: that of a batch, or of any partition."""
+    return model.incremental_query if partitioning_of(model) is None else model.query
 
 
 def _batch_columns(warehouse: Warehouse, snapshot: Snapshot, models: Sequence[Model]) -> dict[str, tuple[Column, ...]]:
     """Return the columns that the batches of `models` would have now, of those whose inputs can be read."""
     found: dict[str, tuple[Column, ...]] = {}
     for model in models:
-        if model.incremental_query is None:
+        batch = _batch_of(model)
+        if batch is None:
             continue
         try:
             with warehouse.transaction() as transaction:
-                found[model.path] = transaction.query_columns(model.incremental_query.resolved)
+                found[model.path] = transaction.query_columns(batch.resolved)
         except WarehouseError:  # what it reads is still to be built, or the build will say what is wrong
             continue
     return found

@@ -246,8 +246,12 @@ def _in_doubt(decision: Decision) -> Decision:
 
 
 def _check_asked(project: Project, chosen: Collection[str], partitions: PartitionRange | None) -> None:
-    """Refuse to be asked for partitions where nothing that was chosen has any."""
-    if partitions is not None and all(partitioning_of(project.nodes[path]) is None for path in chosen):
+    """Refuse to be asked for partitions where nothing that was chosen, or is left to another environment, has any."""
+    if partitions is None:
+        return
+    deferral = project.deferral
+    left = () if deferral is None else (deferral.nodes[name] for name in deferral.reads if name in deferral.nodes)
+    if all(partitioning_of(node) is None for node in (*(project.nodes[path] for path in chosen), *left)):
         mend = "`incremental.partitions` in a model's frontmatter gives it some."
         raise SelectionError("no model that is selected has partitions", mend=mend)
 

@@ -22,6 +22,8 @@ from leapsql_core.state.notation import (
     write_time,
 )
 
+_FACTS = frozenset({"name", "relation", "columns", "data_version", "seen"})
+
 
 def read_partitions(connection: sqlite3.Connection, environment: str) -> dict[str, tuple[PartitionTrace, ...]]:
     """Return the partitions that models have in one environment, by path and in the order of their keys."""
@@ -38,12 +40,19 @@ def read_partitions(connection: sqlite3.Connection, environment: str) -> dict[st
             model_run_id=read_text(row["model_run_id"]),
             code_version=read_text(row["code_version"]),
             data_version=read_optional_text(row["data_version"]),
-            inputs=readings[row["model_id"], row["reading"]],
+            inputs=_reading(readings, row),
             windows=tuple(sorted((name, read_text(found)) for name, found in read_config(row["windows"]).items())),
             built_at=read_time(row["built_at"]),
         )
         found.setdefault(row["path"], []).append(partition)
     return {path: tuple(partitions) for path, partitions in found.items()}
+
+
+def _reading(readings: Mapping[tuple[str, int], tuple[TraceInput, ...]], row: sqlite3.Row) -> tuple[TraceInput, ...]:
+    found = readings.get((row["model_id"], row["reading"]))
+    if found is None:
+        raise ValueError(f"what the partition {row['partition_key']} of {row['path']} read is not there")
+    return found
 
 
 def _read_readings(connection: sqlite3.Connection, environment: str) -> dict[tuple[str, int], tuple[TraceInput, ...]]:
@@ -95,11 +104,13 @@ def _write_input(entry: TraceInput) -> dict[str, Any]:
     }
 
 
-def _read_input(facts: Mapping[str, Any]) -> TraceInput:
+def _read_input(facts: object) -> TraceInput:
+    if not isinstance(facts, dict) or not facts.keys() >= _FACTS:
+        raise ValueError(f"{facts!r} stands where what a partition read belongs")
     return TraceInput(
-        name=facts["name"],
-        relation=facts["relation"],
+        name=read_text(facts["name"]),
+        relation=read_text(facts["relation"]),
         columns=read_column_set(facts["columns"]),
-        data_version=facts["data_version"],
+        data_version=read_optional_text(facts["data_version"]),
         seen=None if facts["seen"] is None else read_columns(facts["seen"]),
     )

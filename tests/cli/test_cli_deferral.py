@@ -405,3 +405,40 @@ def test_a_production_that_is_being_written_is_waited_for(branch: Branch, tmp_pa
         shutil.copy(branch.database("prod"), tmp_path / "copy.duckdb")
     branch.edit("leapsql.yaml", ".leapsql/prod.duckdb", str(tmp_path / "copy.duckdb"))
     assert branch.built() == {}
+
+
+DAYS = """/*---
+materialized: incremental
+incremental:
+  time_column: day
+  partitions: {every: daily, start: 2024-01-01, end: 2024-01-05}
+---*/
+select id, day from SOURCE where day >= '{{ partition.start }}' and day < '{{ partition.end }}'
+"""
+
+
+def test_partitions_are_left_and_read_like_all_else(branch: Branch) -> None:
+    """Where production has all of a model's, none is built; what a branch edits reads production by its windows."""
+    branch.sql("create table raw.days as select n as id, date '2024-01-01' + n::int as day from range(4) as t(n)")
+    branch.write("models/days.sql", DAYS.replace("SOURCE", "raw.days"))
+    branch.write("models/odd.sql", DAYS.replace("SOURCE", "days"))
+    branch.build_prod()
+    assert branch.built() == branch.built("--partition", "2024-01-02") == {}
+    branch.edit("models/odd.sql", "where", "where id % 2 = 1 and")
+    assert branch.built("--partitions", "2024-01-02..2024-01-03") == {"odd": "new"}
+    assert branch.sql("select id from odd order by id", database="branch") == [(1,)]
+    assert branch.built() == {"odd": "partition_missing"}
+    branch.sql("insert into raw.days values (13, '2024-01-03')")
+    assert branch.leapsql("run", "days", "--env", "prod", "--state", branch.prod_state).status == 0
+    assert branch.built() == {"odd": "input_changed"}
+    assert branch.sql("select id from odd order by id", database="branch") == [(1,), (3,), (13,)]
+
+
+def test_a_branch_builds_partitions_that_production_lacks(branch: Branch) -> None:
+    """A model of which some partition is missing or out of date there is not the same."""
+    branch.sql("create table raw.days as select n as id, date '2024-01-01' + n::int as day from range(4) as t(n)")
+    branch.write("models/days.sql", DAYS.replace("SOURCE", "raw.days"))
+    words = ("run", "days", "--partition", "2024-01-02", "--env", "prod", "--state", branch.prod_state)
+    assert branch.leapsql(*words).status == 0
+    assert branch.built() == {"days": "new"}
+    assert branch.sql("select count(*) from days", database="branch") == [(4,)]

@@ -153,3 +153,21 @@ def test_what_is_gone_from_the_project_cannot_be_retried(shop: Shop) -> None:
     answer = shop.leapsql("run", "--retry-failed")
     assert answer.status == 0
     assert answer.out.endswith(" has left is gone from the project: marts.customers\n")
+
+
+def test_a_retry_is_of_the_partitions_that_it_names(shop: Shop) -> None:
+    """As the run that failed was; the others stay missing until a run is of them."""
+    shop.write(
+        "models/days.sql",
+        "/*---\nmaterialized: incremental\nincremental:\n  time_column: day\n"
+        "  partitions: {every: daily, start: 2024-01-01, end: 2024-01-05}\n---*/\n"
+        "select '{{ partition.start }}'::date as day, nothing(1) as n\n",
+    )
+    assert shop.leapsql("run", "days", "--partition", "2024-01-02").status == 1
+    shop.write("models/days.sql", (shop.root / "models/days.sql").read_text().replace("nothing(1)", "1"))
+    [retried] = shop.json("run", "--retry-failed", "--partition", "2024-01-02")["models"]
+    assert (retried["path"], retried["status"]) == ("days", "success")
+    assert retried["detail"].endswith("; 1 of 4 partitions: 2024-01-02")
+    assert left_by(shop) == []
+    [missing] = shop.json("plan", "days")["models"]
+    assert missing["detail"].startswith("3 of 4 partitions: 2024-01-01, 2024-01-03, 2024-01-04 (never built)")

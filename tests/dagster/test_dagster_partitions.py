@@ -1,5 +1,7 @@
 """Models with partitions in Dagster: backfilled in one run, materialized one by one, mapped to what they read."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from dagster_shop import Shop, messages
 
 from leapsql_core import UsageError
 from leapsql_dagster import LeapSQLResource
+from leapsql_dagster.asking import ask
+from leapsql_dagster.loading import loaded_assets_of
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
 FILES = {
@@ -189,6 +193,20 @@ def test_a_tick_asks_for_what_dagster_needs_to_run_without_a_partition(shop: Sho
     )
     assert result.success, messages(result, shop.instance)
     assert {name for name, _ in built(result)} == {"odd"}
+
+
+def test_a_partition_that_comes_to_be_is_another_change(shop: Shop) -> None:
+    """A change is asked for once; so one must be told from another, of the same code and of the same inputs."""
+    shop.run()
+
+    def change_without(day: str) -> str:
+        with closing(sqlite3.connect(shop.root / ".leapsql/state.db")) as state, state:
+            state.execute("DELETE FROM partition_traces WHERE partition_key = ?", (day,))
+        asked = ask(loaded_assets_of(shop.assets()), LeapSQLResource())
+        assert next(iter(asked.builds.values())).detail.endswith("(never built)")
+        return asked.change
+
+    assert change_without(DAYS[0]) == change_without(DAYS[0]) != change_without(DAYS[3])
 
 
 def test_two_kinds_of_partitions_in_one_op_work_or_are_refused(shop: Shop) -> None:

@@ -322,6 +322,39 @@ def test_a_test_that_fails_leaves_all_partitions_as_they_were(lab: Lab) -> None:
     lab.assert_as_from_scratch()
 
 
+def test_partitions_whose_tests_do_not_go_together_are_replaced_once(lab: Lab) -> None:
+    """What cannot be counted in one pass takes them back with it; then they are replaced anew, tested one by one."""
+    tests = "tests: [not_null: id, unique: id, not_null: {column: id, where: columns/**/(*) is not null}]\n"
+    lab.edit({"models/days.sql": model(more=tests)})
+    lab.run()
+    lab.sql("insert into raw.events values (4, 'c', '2026-02-27')")
+    outcome = lab.run()
+    assert [one.key for one in outcome["days"].partitions] == ["2026-02-27"]
+    assert [result.passed for result in outcome["days"].tests] == [True, True, True]
+    assert ids(lab) == [1, 2, 3, 4]
+    lab.assert_as_from_scratch()
+
+
+@pytest.mark.parametrize("how", ["fail", "append", "sync", "ignore"])
+def test_other_columns_of_partitions_are_shown_before_anything_runs(lab: Lab, how: str) -> None:
+    """As those of batches; where they are refused, the query does not run, and a refresh of all partitions is a way."""
+    every = SQL.replace("id, day, what", "*")
+    lab.edit({"models/days.sql": model(every, how=f"time_column: day\n  on_schema_change: {how}")})
+    lab.run("days")
+    lab.sql("alter table raw.events add column n integer")
+    lab.sql("insert into raw.events values (4, 'c', '2026-02-26', 7)")
+    decision = lab.plan("days").decisions["days"]
+    refused = ", and so the batch will be refused" if how == "fail" else ""
+    assert decision.detail.endswith(f"; its batch has other columns: +n INTEGER (on_schema_change: {how}{refused})")
+    outcome = lab.run("days", partitions=("2026-02-26", "2026-02-26"))
+    assert (outcome["days"].status == "failed", outcome.started == []) == (how == "fail", how == "fail")
+    there = [name for (name,) in lab.rows("select column_name from (describe main.days)")]
+    assert there == ["id", "what", "day", *(["n"] if how in ("append", "sync") else [])]
+    assert ids(lab) == ([1, 2, 3] if how == "fail" else [1, 2, 3, 4])
+    assert built(lab, full_refresh=True) == DAYS
+    lab.assert_as_from_scratch()
+
+
 @pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "date"])
 def test_columns_of_time_are_of_any_such_type(lab: Lab, kind: str) -> None:
     """Boundaries belong to the later window."""

@@ -268,6 +268,11 @@ def test_a_value_that_was_changed_by_hand_is_an_error_of_the_state(file_store: S
         "code_versions SET config = '[]'",
         "texts SET text = x'00'",
         "runs SET started_at = x'00'",
+        "partition_traces SET code_version = x'00'",
+        "partition_traces SET windows = '[]'",
+        "partition_traces SET reading = 7",
+        "partition_readings SET inputs = '{}'",
+        'partition_readings SET inputs = \'[{"name": "raw.orders"}]\'',
     ],
 )
 def test_a_value_of_another_kind_is_an_error_of_the_state(

@@ -97,9 +97,7 @@ class DuckDBTransaction:
     ) -> int:
         """Replace partitions of the table `relation`; all new rows are there before an old one goes."""
         batch = Relation("main", f"leapsql_batch_{next(_batch_numbers)}", catalog="temp")
-        if what.anew:
-            self._begin_change(relation, existing, wanted="table")
-        self._columns.clear()
+        self._begin_change(relation, existing if what.anew else None, wanted="table")
         rows = replace_partitions(self._cursor, batch, relation, what, unique_key=unique_key, how=how)
         with refusals():
             self._cursor.execute(f"DROP TABLE {batch.sql}")
