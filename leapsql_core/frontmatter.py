@@ -21,11 +21,13 @@ from leapsql_core.documents import (
 )
 from leapsql_core.errors import Problem, ProjectError
 from leapsql_core.models import DataTest, IncrementalConfig, ModelConfig, Partitioning, Severity, TestKind
-from leapsql_core.names import did_you_mean
+from leapsql_core.names import did_you_mean, unfit_name
 from leapsql_core.partitions import read_moment
 
 _OPENING = re.compile(r"\s*/\*---(?![-*])")
 _CLOSING = "---*/"
+#: In which partitions may begin: windows of time go on from there, and are named by four digits.
+_YEARS = range(1900, 9000)
 _LATE = re.compile(r"^[ \t]*/\*---[ \t]*$", re.MULTILINE)
 
 
@@ -35,7 +37,7 @@ class PartitionsDocument(Document):
     every: Literal["hourly", "daily", "weekly", "monthly"] | None = None
     start: Word | None = None
     end: Word | None = None
-    end_offset: int = Field(default=0, ge=0)
+    end_offset: int = Field(default=0, ge=0, le=10_000)
     keys: Words = Field(default_factory=list)
     column: Word | None = None
 
@@ -310,6 +312,9 @@ def _stream_window_problems(
         except ValueError:
             form = "2024-01-01 or 2024-01-01-13:00" if said.every == "hourly" else "2024-01-01"
             yield written.problem((*at, name), f"`{text}` is no {name} of partitions", f"Write it as {form}.")
+    if "start" in moments and moments["start"].year not in _YEARS:
+        mend = f"Choose a year from {_YEARS.start} on, and before {_YEARS.stop}."
+        yield written.problem((*at, "start"), f"`{said.start}` is no start of partitions", mend)
     if len(moments) == 2 and moments["end"] <= moments["start"]:
         yield written.problem((*at, "end"), "the partitions end before they begin", "Set a later `end`.")
 
@@ -325,6 +330,11 @@ def _stream_key_problems(
     if document.incremental.strategy is not None or document.incremental.time_column is not None:
         cause = "a partition replaces the rows of its key: it has no strategy and no time column"
         yield written.problem(("incremental",), cause, "Take `strategy` and `time_column` out.")
+    for key in said.keys:
+        wrong = unfit_name(key)
+        if wrong is not None or ".." in key:
+            cause = f"{wrong or '`..` stands in a name'}, the one of a partition"
+            yield written.problem((*at, "keys"), cause, "Choose another: it is typed, and stands in START..END.")
     twice = sorted({key for key in said.keys if said.keys.count(key) > 1})
     if twice:
         yield written.problem((*at, "keys"), f"`{twice[0]}` stands there twice", "Keep one of them.")

@@ -95,25 +95,31 @@ def find_partition(partitioning: Partitioning, key: str) -> Partition | None:
     every = partitioning.every
     if every is None:
         return Partition(key) if key in partitioning.keys else None
-    try:
-        start = datetime.strptime(key, key_format(every))
-    except ValueError:
+    found = any_partition(partitioning, key)
+    if found is None or found.start is None or found.end is None:
         return None
-    end = _after(every, start)
     begins = read_moment(partitioning.start or "", every)
-    if start.strftime(key_format(every)) != key or _first(every, start) != start or start < begins:
+    if found.start.strftime(key_format(every)) != key or _first(every, found.start) != found.start:
         return None
-    if partitioning.end is not None and end > read_moment(partitioning.end, every):
+    if found.start < begins or (partitioning.end is not None and found.end > read_moment(partitioning.end, every)):
         return None
-    return Partition(key, start, end)
+    return found
 
 
-def any_partition(partitioning: Partitioning, key: str) -> Partition:
-    """Return the window behind the name of a partition that was built once, whether it is still asked for or not."""
+def any_partition(partitioning: Partitioning, key: str) -> Partition | None:
+    """Return the window behind the name of a partition that was built once, whether it is still asked for or not.
+
+    It is ``None`` for the name of one of another kind.
+
+    >>> any_partition(Partitioning(every="hourly", start="2024-01-01"), "2024-01-01")
+    """
     if partitioning.every is None:
         return Partition(key)
-    start = datetime.strptime(key, key_format(partitioning.every))
-    return Partition(key, start, _after(partitioning.every, start))
+    try:
+        start = datetime.strptime(key, key_format(partitioning.every))
+        return Partition(key, start, _after(partitioning.every, start))
+    except (OverflowError, ValueError):
+        return None
 
 
 def key_format(every: Every) -> str:

@@ -50,15 +50,17 @@ def take_stock(
     partitioning = partitioning_of(node)
     if partitioning is None:
         return None
-    standing = tuple(one for one in known if find_partition(partitioning, one.key) is not None)
-    listed: tuple[Partition, ...] = tuple(any_partition(partitioning, one.key) for one in standing)
+    found = {one.key: find_partition(partitioning, one.key) for one in known}
+    standing = tuple(one for one in known if found[one.key] is not None)
+    listed = tuple(partition for partition in found.values() if partition is not None)
     if observations.now is not None:
         listed = list_partitions(partitioning, observations.now)
     keys = [partition.key for partition in listed]
     if asked is not None:
         keys = keys[_place(node, keys, asked[0]) : _place(node, keys, asked[1]) + 1]
-    gone = {one.key for one in known} - {one.key for one in standing}
-    return Stock(listed, standing, frozenset(keys), tuple(any_partition(partitioning, key) for key in sorted(gone)))
+    # Of another kind there are none to take away: the whole table is made anew then.
+    gone = (any_partition(partitioning, key) for key in sorted(found) if found[key] is None)
+    return Stock(listed, standing, frozenset(keys), tuple(partition for partition in gone if partition is not None))
 
 
 def _place(node: Node, keys: Sequence[str], key: str) -> int:

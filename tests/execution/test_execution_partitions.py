@@ -116,6 +116,39 @@ def test_other_partitions_are_built_or_taken_away(
     lab.assert_as_from_scratch()
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"every": "daily"}, {"every": "hourly", "start": "2026-02-28"}),
+        ({"every": "hourly", "start": "2026-02-28"}, {"every": "monthly", "start": "2026-01-01"}),
+        ({}, {"every": "daily"}),
+        ({"every": "daily"}, {}),
+    ],
+)
+def test_partitions_of_another_kind_are_all_there_are(lab: Lab, before: dict[str, str], now: dict[str, str]) -> None:
+    """The table is made anew: names that mean nothing any more are no hindrance, nor are rows behind them left."""
+    lab.sql(
+        "alter table raw.events alter day type timestamp", "alter table raw.events add country varchar default 'de'"
+    )
+    query, keyed = SQL.replace("what", "what, country"), by_country("[de, fr]").replace("raw.sales", "raw.events")
+    lab.edit({"models/days.sql": model(query, **before) if before else keyed})
+    lab.run()
+    lab.edit({"models/days.sql": model(query, **now) if now else keyed})
+    outcome = lab.run()
+    assert (outcome["days"].status, outcome["days"].reason) == ("success", "config_changed")
+    assert keys(lab) == [one.key for one in outcome["days"].partitions]
+    assert len(keys(lab)) == {"hourly": 36, "monthly": 2, "daily": 4, None: 2}[now.get("every")]
+    assert lab.run().built == set()
+    lab.assert_as_from_scratch()
+
+
+@pytest.mark.parametrize("key", ["9999-12-31", "2026-02-30", "2026-2-27", "", "x"])
+def test_a_partition_that_there_never_is_cannot_be_asked_for(lab: Lab, key: str) -> None:
+    """Whatever its name."""
+    with pytest.raises(SelectionError, match="days has no partition"):
+        lab.run("days", partitions=(key, key))
+
+
 # ------------------------------------------------------------------------------------------ what is stale
 
 

@@ -120,6 +120,17 @@ def test_what_is_no_name_of_a_partition_finds_none(key: str) -> None:
         ),
         ("partitions: {keys: [a]}", "4: partitions by keys need the column that holds them"),
         ("partitions: {keys: [a, a], column: day}", "4: `a` stands there twice"),
+        ('partitions: {keys: [a, "b\\a"], column: day}', "4: U+0007 stands in a name, the one of a partition"),
+        ("partitions: {keys: [a, ' '], column: day}", "4: a name is blank, the one of a partition"),
+        ("partitions: {keys: [a..b], column: day}", "4: `..` stands in a name, the one of a partition"),
+        (
+            "time_column: day\npartitions: {every: hourly, start: 0001-01-01}",
+            "5: `0001-01-01` is no start of partitions",
+        ),
+        (
+            "time_column: day\npartitions: {every: daily, start: 9999-12-31}",
+            "5: `9999-12-31` is no start of partitions",
+        ),
         ("partitions: {keys: [a], column: day, start: 2024-01-01}", "4: `start` is for partitions by time"),
         ("partitions: {keys: [a], column: nothing}", "4: incremental.partitions: m has no column `nothing`"),
         ("time_column: day\npartitions: {evry: daily}", "5: unknown key `incremental.partitions.evry`"),
