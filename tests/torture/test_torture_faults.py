@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 
 from leapsql_core.errors import StateError
-from leapsql_core.execution import ModelStarted, RunStarted
+from leapsql_core.execution import ModelFinished, ModelStarted, RunFinished, RunStarted
 from leapsql_core.state import SqliteStateStore
 from tests.projects import Lab
 from tests.torture.processes import Fate, Launcher
@@ -146,6 +146,8 @@ def test_a_thread_that_is_killed_while_it_builds_fails_its_model_and_nothing_els
     assert isinstance(next(events), ModelStarted)
     kill()
     failed, ended = events
+    assert isinstance(failed, ModelFinished)
+    assert isinstance(ended, RunFinished)
     assert (failed.path, failed.status, ended.status) == ("slow", "failed", "failed")
     assert ticking.state.list_runs()[0].status == "failed"
     assert ("main", "slow") not in ticking.warehouse.relations()
