@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         RunOptions,
         RunStarted,
         origins,
+        source_versions,
     )
+    from leapsql_core.memory import is_undone, latest_attempts, latest_test_results, left_undone, statements_of_tests
     from leapsql_core.models import (
         Column,
         DataTest,
@@ -61,7 +63,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
-    "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
+    "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins source_versions",
+    "memory": "is_undone latest_attempts latest_test_results left_undone statements_of_tests",
     "models": (
         "Column DataTest DataTestResult Decision Model ModelRun Node Project Relation Run Seed Snapshot Source Target"
         " Trace"
@@ -116,12 +119,18 @@ __all__ = [
     "WarehouseError",
     "choose",
     "find_database",
+    "is_undone",
+    "latest_attempts",
+    "latest_test_results",
+    "left_undone",
     "model_path",
     "models_built_in",
     "open_session",
     "open_state_reader",
     "origins",
     "plan_session",
+    "source_versions",
+    "statements_of_tests",
     "stream_session_run",
 ]
 

@@ -1,15 +1,55 @@
 """`@leapsql_assets`: a project as one subsettable op, each model and seed an asset."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import re
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, overload
 
 import dagster as dg
 
 from leapsql_core import Node
+from leapsql_dagster.checks import CHECK_KINDS, CheckKind, check_specs
 from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
 from leapsql_dagster.metadata import definition_metadata
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
+
+Compute = Callable[..., Any]
+_NOT_IN_POOLS = re.compile(r"\s+")
+
+
+@overload
+def leapsql_assets(
+    *,
+    project: LeapSQLProject | str | os.PathLike[str],
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    name: str | None = None,
+    translator: DagsterLeapSQLTranslator | None = None,
+    checks: Collection[CheckKind] = CHECK_KINDS,
+    op_tags: Mapping[str, Any] | None = None,
+    pool: str | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    required_resource_keys: set[str] | None = None,
+    op_per_model: Literal[False] = False,
+) -> Callable[[Compute], dg.AssetsDefinition]: ...
+
+
+@overload
+def leapsql_assets(
+    *,
+    project: LeapSQLProject | str | os.PathLike[str],
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    name: str | None = None,
+    translator: DagsterLeapSQLTranslator | None = None,
+    checks: Collection[CheckKind] = CHECK_KINDS,
+    op_tags: Mapping[str, Any] | None = None,
+    pool: str | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    required_resource_keys: set[str] | None = None,
+    op_per_model: Literal[True],
+) -> Callable[[Compute], list[dg.AssetsDefinition]]: ...
 
 
 def leapsql_assets(
@@ -19,11 +59,13 @@ def leapsql_assets(
     exclude: str | Sequence[str] = (),
     name: str | None = None,
     translator: DagsterLeapSQLTranslator | None = None,
+    checks: Collection[CheckKind] = CHECK_KINDS,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
     required_resource_keys: set[str] | None = None,
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    op_per_model: bool = False,
+) -> Callable[[Compute], Any]:
     """Make every selected model and seed of a project an asset, computed by the decorated function.
 
     The function takes a context and a `LeapSQLResource`, and hands over what the run yields::
@@ -33,7 +75,10 @@ def leapsql_assets(
             yield from leapsql.run(context)
 
     The project is read now; nothing is written and no warehouse is opened. `select` and `exclude` are selections as on
-    the command line; `name` is the op's, the function's own by default.
+    the command line; `name` is the op's, the function's own by default. `checks` says which asset checks there are:
+    ``build`` for each asset, ``tests`` for the tests of models. `pool` is one for the database by default: limit it to
+    1 in the instance, and runs on one database file queue. With `op_per_model` each asset has an op of its own, and a
+    list of definitions is returned; it is meant for warehouses that are servers.
 
     Raises:
         ProjectError: the project has problems.
@@ -42,30 +87,44 @@ def leapsql_assets(
     """
     where = project if isinstance(project, LeapSQLProject) else LeapSQLProject(project)
 
-    def decorate(compute: Callable[..., Any]) -> dg.AssetsDefinition:
+    def decorate(compute: Compute) -> dg.AssetsDefinition | list[dg.AssetsDefinition]:
+        op = name or compute.__name__
         loaded = load_assets(
-            name or compute.__name__,
+            op,
             where,
             translator=translator or DagsterLeapSQLTranslator(),
             select=[select] if isinstance(select, str) else select,
             exclude=[exclude] if isinstance(exclude, str) else exclude,
         )
-        return dg.multi_asset(
-            specs=asset_specs(loaded),
-            name=name or compute.__name__,
-            can_subset=True,
-            op_tags=op_tags,
-            pool=pool,
-            retry_policy=retry_policy,
-            required_resource_keys=required_resource_keys,
-        )(compute)
+        specs, tested = asset_specs(loaded), check_specs(loaded, checks)
+
+        def define(op: str, specs: list[dg.AssetSpec], tested: list[dg.AssetCheckSpec]) -> dg.AssetsDefinition:
+            return dg.multi_asset(
+                specs=specs,
+                check_specs=tested,
+                name=op,
+                can_subset=True,
+                op_tags=op_tags,
+                pool=pool or _pool_of(loaded),
+                retry_policy=retry_policy,
+                required_resource_keys=required_resource_keys,
+            )(compute)
+
+        if not op_per_model:
+            return define(op, specs, tested)
+        checks_of: dict[dg.AssetKey, list[dg.AssetCheckSpec]] = {spec.key: [] for spec in specs}
+        for check in tested:
+            checks_of[check.asset_key].append(check)
+        return [define(f"{op}__{spec.key.to_python_identifier()}", [spec], checks_of[spec.key]) for spec in specs]
 
     return decorate
 
 
 def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
     """Return the specs of loaded assets, parents first."""
-    return [_spec(loaded, node) for node in loaded.nodes()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=dg.PreviewWarning)
+        return [_spec(loaded, node) for node in loaded.nodes()]
 
 
 def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
@@ -78,3 +137,11 @@ def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
         metadata={**definition_metadata(loaded, node), **spec.metadata},
         skippable=True,
     )
+
+
+def _pool_of(loaded: LoadedAssets) -> str:
+    """Return the name of the pool that ops on one database share: the database's."""
+    target = loaded.session.project.target
+    database = loaded.project.database or target.database
+    name = os.path.splitext(os.path.basename(database))[0]
+    return _NOT_IN_POOLS.sub("_", f"{target.type}/{name}")

@@ -26,7 +26,8 @@ class LeapSQLProject:
     """Where a project lies, and as what it is read: everything that its assets are loaded from.
 
     `environment` defaults to that of `leapsql.yaml`, `state_path` to the one configured there. `variables` and
-    `database` win over what is configured.
+    `database` win over what is configured. `repository_url` is the address under which the project's folder is shown
+    in a browser, such as ``https://github.com/acme/shop/blob/main/sql``: links to its files are made of it.
     """
 
     project_dir: str | os.PathLike[str]
@@ -34,6 +35,7 @@ class LeapSQLProject:
     variables: Mapping[str, Any] | None = None
     state_path: str | os.PathLike[str] | None = None
     database: str | None = None
+    repository_url: str | None = None
 
     def open(self) -> Session:
         """Read the project as its files are now.

@@ -4,10 +4,11 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
-from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Session
+from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Seed
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
 
 COLUMN_SCHEMA = "dagster/column_schema"
@@ -30,7 +31,7 @@ def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
         PATH_METADATA: node.path,
         TABLE_NAME: str(node.relation),
         STORAGE_KIND: loaded.session.project.target.type,
-        CODE_REFERENCES: code_references(loaded.session, node),
+        CODE_REFERENCES: code_references(loaded, node),
     }
     trace = loaded.planned.snapshot.traces.get(node.path)
     types = {} if trace is None else {column.name.casefold(): column.type for column in trace.columns}
@@ -44,17 +45,23 @@ def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
 
 
 def materialization_metadata(
-    loaded: LoadedAssets, done: ModelFinished, came_from: Sequence[Origin], *, run_id: str, environment: str
+    loaded: LoadedAssets,
+    done: ModelFinished,
+    came_from: Sequence[Origin],
+    *,
+    run_id: str,
+    environment: str,
+    rows_before: int | None,
 ) -> dict[str, Any]:
     """Return what a materialization shows: rows, columns, lineage, why it was built, what ran, for how long.
 
-    `came_from` is what of the run the build hangs on.
+    `came_from` is what of the run the build hangs on, `rows_before` the row count of the materialization before.
     """
     node = done.node
     metadata: dict[str, Any] = {
         TABLE_NAME: str(node.relation),
         COLUMN_SCHEMA: column_schema(node, done.columns),
-        CODE_REFERENCES: code_references(loaded.session, node),
+        CODE_REFERENCES: code_references(loaded, node),
         "leapsql/reason": done.reason,
         "leapsql/detail": done.detail,
         "leapsql/content_hash": node.content_hash,
@@ -71,10 +78,16 @@ def materialization_metadata(
         metadata["leapsql/data_version"] = done.data_version
     if done.row_count is not None:
         metadata[ROW_COUNT] = done.row_count
+        if rows_before is not None:
+            metadata["leapsql/row_count_change"] = done.row_count - rows_before
     if done.rows_affected is not None:
         metadata["leapsql/rows_affected"] = done.rows_affected
     if done.sql is not None:
         metadata["leapsql/sql"] = dg.MetadataValue.md(f"```sql\n{done.sql}\n```")
+    if done.difference is not None:
+        metadata["leapsql/difference"] = dg.MetadataValue.md(f"```diff\n{done.difference}\n```")
+    if isinstance(node, Seed):
+        metadata["leapsql/file_bytes"] = (loaded.session.root / node.file).stat().st_size
     if done.tests:
         metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
     lineage = column_lineage(loaded, node)
@@ -120,18 +133,24 @@ def column_lineage(loaded: LoadedAssets, node: Node) -> dg.TableColumnLineage | 
     return dg.TableColumnLineage(known) if known else None
 
 
-def code_references(session: Session, node: Node) -> dg.CodeReferencesMetadataValue:
-    """Return links to the model's file, at the line its query begins, and to the macro files it used."""
+def code_references(loaded: LoadedAssets, node: Node) -> dg.CodeReferencesMetadataValue:
+    """Return links to the model's file, at the line its query begins, and to the macro files it used.
+
+    Each file is told as it lies here and, where the project says its repository's address, as it lies there.
+    """
     files: Mapping[str, int] = {node.file: node.line if isinstance(node, Model) else 1}
     macros: Mapping[str, int] = dict.fromkeys(node.macros, 1) if isinstance(node, Model) else {}
+    address = loaded.project.repository_url
+    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=dg.BetaWarning)
-        return dg.CodeReferencesMetadataValue(
-            code_references=[
-                dg.LocalFileCodeReference(file_path=str(session.root / file), line_number=line, label=file)
-                for file, line in {**files, **macros}.items()
-            ]
-        )
+        for file, line in {**files, **macros}.items():
+            path = str(loaded.session.root / file)
+            references.append(dg.LocalFileCodeReference(file_path=path, line_number=line, label=file))
+            if address is not None:
+                url = f"{address.rstrip('/')}/{quote(file)}#L{line}"
+                references.append(dg.UrlCodeReference(url=url, label=file))
+        return dg.CodeReferencesMetadataValue(code_references=references)
 
 
 def _known_columns(node: Node) -> list[str]:

@@ -12,8 +12,9 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from leapsql_core import LeapSQLError, find_database
+from leapsql_dagster.emitting import Emission, RunResult
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
-from leapsql_dagster.running import RunResult, stream_run
+from leapsql_dagster.running import Means, stream_run
 from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
 
 _AGENT = {"custom_user_agent": "dagster"}
@@ -49,6 +50,12 @@ class LeapSQLResource(DuckDBResource):
         default=120.0,
         description="How long to wait for another run, or a database that another process holds, in seconds.",
     )
+    emission: Emission = Field(
+        default="auto",
+        description="How Dagster is told of what was built. outputs: by an output of the op for each asset. events: by"
+        " events, and by outputs only where other steps wait. auto: by events above 200 assets and checks, where outputs"
+        " cost too much.",
+    )
     database: str | None = Field(  # type: ignore[assignment]
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."
     )
@@ -78,9 +85,7 @@ class LeapSQLResource(DuckDBResource):
             loaded,
             session,
             settings,
-            parallel=self.max_parallel,
-            wait_seconds=self.wait_seconds,
-            connection_config={**_AGENT, **self.connection_config},
+            Means(self.max_parallel, self.wait_seconds, {**_AGENT, **self.connection_config}, self.emission),
         )
 
     @contextmanager

@@ -1,6 +1,8 @@
-"""One op execution: the core's events become materializations, releases, log lines and, at the end, a failure."""
+"""One op execution: the core's events become what Dagster is told, log lines and, at the end, a failure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -8,23 +10,47 @@ import dagster as dg
 from leapsql_core import (
     LeapSQLError,
     ModelFinished,
-    Origin,
     RunOptions,
     RunStarted,
     Session,
+    latest_attempts,
+    latest_test_results,
+    left_undone,
     models_built_in,
     origins,
     stream_session_run,
 )
+from leapsql_dagster.checks import BUILD_CHECK
+from leapsql_dagster.emitting import Emission, Emitter, RunResult
 from leapsql_dagster.loading import LoadedAssets
-from leapsql_dagster.metadata import materialization_metadata
 from leapsql_dagster.settings import RunSettings
-from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
+from leapsql_dagster.stepping import keys_observed
+from leapsql_dagster.telling import Telling
 
-RunResult = dg.MaterializeResult[Any] | dg.Output[None]
-
-CODE_VERSION_TAG = "dagster/code_version"
 _MOST_LOGGED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How a run is carried out: how many models at once, how long it may wait, how the database is opened."""
+
+    parallel: int
+    wait_seconds: float
+    connection_config: Mapping[str, Any]
+    emission: Emission
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is selected in an op execution, as paths, parents first.
+
+    ``builds`` are models and seeds that are selected; of the others only checks are: ``tests`` are those of whose tests
+    some are selected, ``attempts`` those of which only the `build` check is asked.
+    """
+
+    builds: list[str]
+    tests: list[str]
+    attempts: list[str]
 
 
 def stream_run(
@@ -32,97 +58,101 @@ def stream_run(
     loaded: LoadedAssets,
     session: Session,
     settings: RunSettings,
-    *,
-    parallel: int,
-    wait_seconds: float,
-    connection_config: Mapping[str, Any],
+    means: Means,
 ) -> Iterator[RunResult]:
-    """Build what is selected in `context`; yields what the op must yield.
+    """Build what is selected in `context`, and run the tests that are selected alone; yields what the op must yield.
 
     Raises:
-        Failure: models failed, or nothing could be run.
+        Failure: models or tests failed, or nothing could be run.
     """
     environment = session.project.environment
     context.log.info(f"LeapSQL: {settings.describe(environment)}")
-    # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
     materializes = environment == loaded.session.project.environment
-    awaited = keys_awaited_by_other_steps(context)
+    telling = Telling(loaded, session, Emitter(context, emission=means.emission), materializes)
     options = RunOptions(
-        selection=_selection(context, loaded, session),
         force=settings.mode == "all",
         full_refresh=settings.full_refresh,
-        parallel=parallel,
+        parallel=means.parallel,
         orchestrator_run_id=context.run.run_id,
     )
-    finished: dict[str, ModelFinished] = {}
-    run_id, checked = "", set[str]()
-    events = stream_session_run(
-        session, options, wait_seconds=wait_seconds, on_wait=context.log.info, connection_config=connection_config
-    )
     try:
-        for event in events:
-            if isinstance(event, RunStarted):
-                run_id = event.run_id
-                checked = {path for path, found in event.plan.decisions.items() if found.action == "check"}
-                _log_plan(context, event)
-            if not isinstance(event, ModelFinished):
-                continue
-            finished[event.path] = event
-            if event.status == "failed":
-                context.log.error(f"{event.path} failed: {event.error}")
-                continue
-            came_from = origins(session.project, finished, event.path)
-            yield from _results(
-                event,
-                loaded,
-                came_from,
-                materializes=materializes,
-                awaited=awaited,
-                run_id=run_id,
-                environment=environment,
-            )
+        asked = _asked(context, loaded, session)
+        if asked.builds:
+            yield from _build(context, telling, replace(options, selection=asked.builds), means)
+        if asked.tests:
+            yield from _test(context, telling, replace(options, selection=asked.tests, force=False, test=True), means)
+        attempts = latest_attempts(session, asked.attempts) if asked.attempts else {}
+        for path in asked.attempts:
+            yield from telling.known(path, attempts.get(path))
+        if telling.failed:
+            yield from telling.all_fine(latest_test_results(session))
+        elif materializes:
+            yield from telling.mended(left_undone(session, telling.finished, before=telling.run_id))
     except LeapSQLError as exc:
         raise dg.Failure(description=str(exc)) from exc
-    finally:
-        events.close()
-    skipped = [event for event in finished.values() if event.status == "skipped"]
-    failed = [event for event in finished.values() if event.status == "failed"]
-    _log_checked(context, session, finished, checked)
-    _log_skipped(context, skipped)
-    if failed:
-        raise _failure(failed, skipped)
+    if telling.failed:
+        raise _failure(telling.failed, telling.blocked)
 
 
-def _selection(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session) -> list[str]:
-    """Return the selected paths; in a retry, without what earlier attempts of this run have built."""
-    selected = [path for key, path in loaded.paths.items() if key in context.selected_asset_keys]
-    if context.retry_number == 0:
-        return selected
-    built = models_built_in(session, orchestrator_run_id=context.run.run_id)
-    return [path for path in selected if path not in built]
+def _asked(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session) -> Asked:
+    """Return what is selected; in a retry, without what earlier attempts of this run have built."""
+    selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
+    alone: dict[dg.AssetKey, set[str]] = {}
+    for check in checks:
+        if check.asset_key not in selected:
+            alone.setdefault(check.asset_key, set()).add(check.name)
+    builds = [path for key, path in loaded.paths.items() if key in selected]
+    if context.retry_number > 0:
+        built = models_built_in(session, orchestrator_run_id=context.run.run_id)
+        builds = [path for path in builds if path not in built]
+    return Asked(
+        builds,
+        [path for key, path in loaded.paths.items() if alone.get(key, set()) - {BUILD_CHECK}],
+        [path for key, path in loaded.paths.items() if BUILD_CHECK in alone.get(key, set())],
+    )
 
 
-def _results(
-    event: ModelFinished,
-    loaded: LoadedAssets,
-    came_from: Sequence[Origin],
-    *,
-    materializes: bool,
-    awaited: set[dg.AssetKey],
-    run_id: str,
-    environment: str,
+def _build(
+    context: dg.AssetExecutionContext, telling: Telling, options: RunOptions, means: Means
 ) -> Iterator[RunResult]:
-    """Yield what Dagster is told of one model that did not fail."""
-    key = loaded.keys[event.path]
-    if event.status == "success" and materializes:
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata=materialization_metadata(loaded, event, came_from, run_id=run_id, environment=environment),
-            data_version=None if event.data_version is None else dg.DataVersion(event.data_version),
-            tags={CODE_VERSION_TAG: event.code_version},
-        )
-    elif key in awaited and event.reason != "upstream_failed":
-        yield release(key)
+    checked = set[str]()
+    observed = keys_observed(context, (telling.loaded.keys[name] for name in telling.session.project.sources))
+    with closing(_events(context, telling.session, options, means)) as events:
+        for event in events:
+            if isinstance(event, RunStarted):
+                checked = {path for path, found in event.plan.decisions.items() if found.action == "check"}
+                _log_plan(context, event)
+                yield from telling.started(event.run_id, event.sources, observed=observed)
+            elif isinstance(event, ModelFinished):
+                if event.status == "failed":
+                    context.log.error(f"{event.path} failed: {event.error}")
+                yield from telling.ended(event)
+    left = [path for path in options.selection or () if path not in telling.finished]
+    if left:
+        raise LeapSQLError(f"the run ended and said nothing of {', '.join(left)}")
+    _log_checked(context, telling.session, telling.finished, checked)
+    _log_skipped(context, [event for event in telling.finished.values() if event.status == "skipped"])
+
+
+def _test(
+    context: dg.AssetExecutionContext, telling: Telling, options: RunOptions, means: Means
+) -> Iterator[RunResult]:
+    with closing(_events(context, telling.session, options, means)) as events:
+        for event in events:
+            if isinstance(event, ModelFinished):
+                said = event.error if event.status == "failed" else event.detail
+                context.log.info(f"{event.path} tested: {said}")
+                yield from telling.tested(event)
+
+
+def _events(context: dg.AssetExecutionContext, session: Session, options: RunOptions, means: Means) -> Any:
+    return stream_session_run(
+        session,
+        options,
+        wait_seconds=means.wait_seconds,
+        on_wait=context.log.info,
+        connection_config=means.connection_config,
+    )
 
 
 def _log_plan(context: dg.AssetExecutionContext, event: RunStarted) -> None:

@@ -56,6 +56,7 @@ class RunSettings:
             variables=variables or None,
             state_path=loaded.state_path,
             database=database or loaded.database,
+            repository_url=loaded.repository_url,
         )
         same = (
             (chosen.environment or environment) == environment

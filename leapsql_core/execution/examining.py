@@ -56,7 +56,7 @@ def examine(
         WarehouseError: a test cannot run.
     """
     results: list[DataTestResult] = []
-    key = _key_of(node)
+    key = node.unique_columns if isinstance(node, Model) else ()
     for one, basis in zip(examinations, bases, strict=True):
         kept = one.kept
         if kept is not None and kept.basis == basis:
@@ -67,14 +67,6 @@ def examine(
     if any(not result.passed and result.test.severity == "error" for result in results):
         raise TestsFailed(results)
     return tuple(results)
-
-
-def _key_of(node: Node) -> tuple[str, ...]:
-    """Return the columns that tell the rows of a model apart: its unique key, else what a test says is unique."""
-    if not isinstance(node, Model):
-        return ()
-    tested = (test.columns for test in node.config.tests if test.kind == "unique" and test.where is None)
-    return node.config.unique_key or next(tested, ())
 
 
 def describe_failure(result: DataTestResult) -> str:

@@ -21,6 +21,7 @@ _INTEGERS = frozenset(
 )
 
 
+_VALUE = "TRY_CAST(? AS "
 _MOST_SHOWN = 6
 _WORDS = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
@@ -64,7 +65,7 @@ def failing_rows(
     if test.kind == "accepted_values":
         accepted = [text for value in test.values if (text := _as_text(value, bare_type(found[0]))) is not None]
         # A value that the column's type cannot hold is equal to none of its values.
-        equal = " OR ".join(f"coalesce({quoted[0]} = TRY_CAST(? AS {bare_type(found[0])}), false)" for _ in accepted)
+        equal = " OR ".join(f"coalesce({quoted[0]} = {_VALUE}{bare_type(found[0])}), false)" for _ in accepted)
         return FailingRows(
             f"SELECT {quoted[0]}, count(*) AS times FROM {relation.sql}"
             f" WHERE {kept} AND {filled} AND NOT ({equal or 'false'}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}",
@@ -76,6 +77,13 @@ def failing_rows(
         f"SELECT {quoted[0]}, count(*) AS times FROM (SELECT * FROM {relation.sql} WHERE {kept} AND {filled}) AS here"
         f" WHERE NOT EXISTS ({there}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}"
     )
+
+
+def readable(failing: FailingRows) -> str:
+    """Return a query for what fails a test with its values written into it, for people to read and to run."""
+    first, *rest = failing.sql.split(_VALUE)
+    values = [str(value).replace("'", "''") for value in failing.parameters]
+    return first + "".join(f"TRY_CAST('{value}' AS {after}" for value, after in zip(values, rest, strict=True))
 
 
 def _shown(columns: Sequence[Column], key: Iterable[str], tested: Iterable[str]) -> str:

@@ -1,0 +1,137 @@
+"""What Dagster is told of each model of a run: materializations, check results, and releases of what waits."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from leapsql_core import DataTestResult, ModelFinished, ModelRun, Session, is_undone, origins
+from leapsql_dagster.checks import Verdict, names_of_tests, verdict_of_build, verdict_of_test
+from leapsql_dagster.emitting import Emitter, RunResult
+from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.metadata import materialization_metadata
+
+
+@dataclass(slots=True)
+class Telling:
+    """Turns what the core tells into what Dagster is told.
+
+    In an environment that the assets do not stand for, nothing that Dagster shows of them has happened: then
+    `materializes` is false, and nothing is told but that the steps which wait may go on. ``finished`` holds the ends
+    of models so far, by path.
+    """
+
+    loaded: LoadedAssets
+    session: Session
+    emitter: Emitter
+    materializes: bool
+    run_id: str = ""
+    finished: dict[str, ModelFinished] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[ModelFinished]:
+        """Models that failed."""
+        return [event for event in self.finished.values() if event.status == "failed"]
+
+    @property
+    def blocked(self) -> list[ModelFinished]:
+        """Models that were skipped because of one that failed."""
+        return [event for event in self.finished.values() if event.reason == "upstream_failed"]
+
+    def started(
+        self, run_id: str, sources: Mapping[str, str], *, observed: Collection[dg.AssetKey]
+    ) -> Iterator[RunResult]:
+        """Tell that a run began; of its sources those are told that Dagster observes."""
+        self.run_id = run_id
+        for name, version in sources.items():
+            if self.materializes and self.loaded.keys[name] in observed:
+                yield from self.emitter.observe(self.loaded.keys[name], version)
+
+    def ended(self, event: ModelFinished) -> Iterator[RunResult]:
+        """Tell how a model ended."""
+        self.finished[event.path] = event
+        key = self.loaded.keys[event.path]
+        if event.status == "success" and self.materializes:
+            yield from self._materialized(key, event)
+        yield from self._tests(key, event.path, event.tests)
+        if event.status == "failed":
+            yield from self._check(verdict_of_build(key, "failed", passed=False, error=event.error))
+        elif event.reason == "upstream_failed":
+            yield from self._check(verdict_of_build(key, f"skipped: {event.detail}", passed=False))
+        elif key in self.emitter.awaited:
+            yield from self._check(_fine(key, event))
+            if event.status != "success" or not self.materializes:
+                yield from self.emitter.release(key)
+
+    def tested(self, event: ModelFinished) -> Iterator[RunResult]:
+        """Tell what the tests of a model found that were run alone."""
+        key = self.loaded.keys[event.path]
+        if event.status == "failed":
+            self.finished[event.path] = event
+        yield from self._tests(key, event.path, event.tests)
+
+    def known(self, path: str, attempt: ModelRun | None) -> Iterator[RunResult]:
+        """Tell from a model's latest attempt what its `build` check says that is asked alone."""
+        key = self.loaded.keys[path]
+        if attempt is None:
+            yield from self._check(verdict_of_build(key, "it was never built", passed=False))
+            return
+        fine = not is_undone(attempt)
+        said = f"{attempt.status}: {attempt.reason} ({attempt.detail})"
+        yield from self._check(verdict_of_build(key, said, passed=fine, error=None if fine else attempt.error))
+
+    def all_fine(self, last: Mapping[str, tuple[DataTestResult | None, ...]]) -> Iterator[RunResult]:
+        """Tell of all models of a run that will fail that they did not, with what their tests found `last`.
+
+        Dagster takes a check that a failed run says nothing of for one that failed.
+        """
+        for path, event in self.finished.items():
+            key = self.loaded.keys[path]
+            if event.status != "failed" and event.reason != "upstream_failed":
+                yield from self._check(_fine(key, event))
+            if self.emitter.unanswered(key):
+                results = last.get(path, ())
+                yield from self._tests(key, path, results)
+
+    def mended(self, paths: Collection[str]) -> Iterator[RunResult]:
+        """Tell of models whose `build` check was red that they are fine now."""
+        for path in sorted(paths):
+            yield from self._check(_fine(self.loaded.keys[path], self.finished[path]))
+
+    def _materialized(self, key: dg.AssetKey, event: ModelFinished) -> Iterator[RunResult]:
+        metadata = materialization_metadata(
+            self.loaded,
+            event,
+            origins(self.session.project, self.finished, event.path),
+            run_id=self.run_id,
+            environment=self.session.project.environment,
+            rows_before=self.emitter.row_count(key),
+        )
+        yield from self.emitter.materialize(
+            key,
+            _line(event),
+            metadata=metadata,
+            code_version=event.code_version,
+            data_version=event.data_version,
+        )
+
+    def _tests(self, key: dg.AssetKey, path: str, results: Collection[DataTestResult | None]) -> Iterator[RunResult]:
+        names = names_of_tests(self.session.project.nodes[path])
+        for name, result in zip(names, results, strict=False):
+            if result is not None:
+                yield from self._check(verdict_of_test(key, name, result))
+
+    def _check(self, verdict: Verdict) -> Iterator[RunResult]:
+        if self.materializes:
+            yield from self.emitter.check(verdict)
+
+
+def _fine(key: dg.AssetKey, event: ModelFinished) -> Verdict:
+    said = "built" if event.status == "success" else "needs no build"
+    return verdict_of_build(key, f"{said}: {event.reason} ({event.detail})", passed=True)
+
+
+def _line(event: ModelFinished) -> str:
+    """Return a model's line in the run's log."""
+    rows = "" if event.row_count is None else f", {event.row_count} rows"
+    return f"{event.path} built in {(event.execution_ms or 0) / 1000:.2f} s{rows}: {event.reason} ({event.detail})"
