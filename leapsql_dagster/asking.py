@@ -37,7 +37,7 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
         ProjectError: the project as it is now does not compile.
         StateError: the state cannot be read.
     """
-    session = _as_the_resource_says(loaded, resource).open()
+    session = as_the_resource_says(loaded, resource).open()
     planned = plan_session(session, look=False)
     keys = asset_keys(session, loaded.translator)
     builds: dict[dg.AssetKey, Decision] = {}
@@ -71,7 +71,8 @@ def ask(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Ask:
     )
 
 
-def _as_the_resource_says(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Any:
+def as_the_resource_says(loaded: LoadedAssets, resource: LeapSQLResource | None) -> Any:
+    """Return the project that a run with `resource` builds."""
     project = loaded.project
     if resource is None:
         return project

@@ -15,7 +15,7 @@ from leapsql_dagster.metadata import definition_metadata
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 Compute = Callable[..., Any]
-_NOT_IN_POOLS = re.compile(r"\s+")
+_NOT_IN_POOLS = re.compile(r"[^A-Za-z0-9_]+")
 
 
 @overload
@@ -144,4 +144,4 @@ def _pool_of(loaded: LoadedAssets) -> str:
     target = loaded.session.project.target
     database = loaded.project.database or target.database
     name = os.path.splitext(os.path.basename(database))[0]
-    return _NOT_IN_POOLS.sub("_", f"{target.type}/{name}")
+    return _NOT_IN_POOLS.sub("_", f"{target.type}_{name}")

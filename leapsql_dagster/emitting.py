@@ -1,6 +1,6 @@
 """How a run's outcomes reach Dagster: as outputs of the op, or, where these would cost too much, as events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import dagster as dg
@@ -39,8 +39,10 @@ class Emitter:
     that no other step waits for needs none: an event says the same, with the versions that Dagster would have written.
     """
 
-    def __init__(self, context: dg.AssetExecutionContext, *, emission: Emission) -> None:
-        """Look at what is selected, and at what Dagster has of it and of what it reads."""
+    def __init__(
+        self, context: dg.AssetExecutionContext, *, emission: Emission, also: Iterable[dg.AssetKey] = ()
+    ) -> None:
+        """Look at what is selected, and at what Dagster has of it, of what it reads, and of `also`."""
         self.selected = set(context.selected_asset_keys)
         self.selected_checks = set(context.selected_asset_check_keys)
         self.awaited = keys_awaited_by_other_steps(context)
@@ -48,7 +50,7 @@ class Emitter:
         as_events = emission == "events" or (emission == "auto" and outputs > MANY_OUTPUTS)
         self._log = context.log
         self._parents = parents_of_unpartitioned(context, self.selected)
-        known = {*self.selected, *(key for read in self._parents.values() for key in read)}
+        known = {*also, *self.selected, *(key for read in self._parents.values() for key in read)}
         self._latest: dict[dg.AssetKey, Latest] = latest_of(context.instance, known)
         self._instance = context.instance
         self._observed: set[dg.AssetKey] = set()
@@ -61,6 +63,23 @@ class Emitter:
         """Return how many rows the last materialization of an asset had, if it told."""
         latest = self._latest.get(key)
         return None if latest is None else latest.row_count
+
+    def is_behind(self, key: dg.AssetKey, read: Mapping[dg.AssetKey, bool], *, code_version: str) -> bool:
+        """Tell whether Dagster takes an asset for missing or stale, as its materializations are.
+
+        `read` is what it reads, looking through views; false stands for what lies behind one: of that Dagster compares
+        moments, of the others data versions.
+        """
+        own = self._latest.get(key)
+        if own is None or own.code_version != code_version:
+            return True
+        for parent, directly in read.items():
+            latest = self._latest.get(parent)
+            if directly and not own.was_made_from(parent, latest):
+                return True
+            if not directly and latest is not None and latest.moment > own.moment:
+                return True
+        return False
 
     def materialize(
         self,
@@ -98,10 +117,11 @@ class Emitter:
         self._observed.add(key)
 
     def release(self, key: dg.AssetKey) -> Iterator[RunResult]:
-        """Let the steps that wait for an asset and its checks go on, though it was not materialized."""
-        if key not in self.awaited:
-            return
+        """Let the steps that wait for an asset go on, though it was not materialized."""
         yield release(key)
+
+    def release_checks(self, key: dg.AssetKey) -> Iterator[RunResult]:
+        """Let the steps that wait for checks of an asset go on, though nothing new is known of these."""
         for check in sorted(self._unanswered.pop(key, ())):
             yield release_check(check)
 

@@ -15,6 +15,7 @@ from typing import Any
 from dagster import AssetKey, AssetsDefinition
 
 from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
+from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -132,6 +133,23 @@ def asset_keys(session: Session, translator: DagsterLeapSQLTranslator) -> dict[s
     sources: list[Source] = list(project.sources.values())
     keys.update({source.name: translator.get_asset_spec(source).key for source in sources})
     return keys
+
+
+def read_through_views(loaded: LoadedAssets, node: Node) -> dict[AssetKey, bool]:
+    """Return what a node reads, with whether it does so directly; in place of views, what lies behind them.
+
+    So Dagster sees it where it knows virtual assets; where it does not, a view is as good as a table.
+    """
+    nodes, read = loaded.session.project.nodes, dict[AssetKey, bool]()
+    left = [(entry.name, True) for entry in node.inputs]
+    while left:
+        name, directly = left.pop()
+        found = nodes.get(name)
+        if KNOWS_VIRTUAL_ASSETS and found is not None and found.materialized == "view":
+            left += [(entry.name, False) for entry in found.inputs]
+        else:
+            read[loaded.keys[name]] = directly or read.get(loaded.keys[name], False)
+    return read
 
 
 def _digest(session: Session, project: LeapSQLProject) -> str:

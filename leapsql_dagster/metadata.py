@@ -57,43 +57,59 @@ def materialization_metadata(
 
     `came_from` is what of the run the build hangs on, `rows_before` the row count of the materialization before.
     """
+    metadata = {**_seen(loaded, done), **_reasons(done, came_from, run_id=run_id, environment=environment)}
+    rows = done.row_count if done.status == "success" else rows_before
+    if rows is not None:
+        metadata[ROW_COUNT] = rows
+        if rows_before is not None:
+            metadata["leapsql/row_count_change"] = rows - rows_before
+    if done.rows_affected is not None:
+        metadata["leapsql/rows_affected"] = done.rows_affected
+    if done.status == "success":
+        metadata["leapsql/execution_seconds"] = (done.execution_ms or 0) / 1000
+        metadata["leapsql/render_seconds"] = (done.render_ms or 0) / 1000
+    if isinstance(done.node, Seed):
+        metadata["leapsql/file_bytes"] = (loaded.session.root / done.node.file).stat().st_size
+    if done.tests:
+        metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
+    return metadata
+
+
+def _seen(loaded: LoadedAssets, done: ModelFinished) -> dict[str, Any]:
+    """Return what the relation is: its name, its columns and where they come from, its code."""
     node = done.node
     metadata: dict[str, Any] = {
         TABLE_NAME: str(node.relation),
-        COLUMN_SCHEMA: column_schema(node, done.columns),
         CODE_REFERENCES: code_references(loaded, node),
-        "leapsql/reason": done.reason,
-        "leapsql/detail": done.detail,
         "leapsql/content_hash": node.content_hash,
         "leapsql/code_version": done.code_version,
-        "leapsql/environment": environment,
-        "leapsql/run_id": run_id,
-        "leapsql/model_run_id": done.model_run_id,
-        "leapsql/execution_seconds": (done.execution_ms or 0) / 1000,
-        "leapsql/render_seconds": (done.render_ms or 0) / 1000,
     }
-    if came_from:
-        metadata["leapsql/why"] = dg.MetadataValue.md(_why_tree(done, came_from))
+    if done.columns:
+        metadata[COLUMN_SCHEMA] = column_schema(node, done.columns)
     if done.data_version is not None:
         metadata["leapsql/data_version"] = done.data_version
-    if done.row_count is not None:
-        metadata[ROW_COUNT] = done.row_count
-        if rows_before is not None:
-            metadata["leapsql/row_count_change"] = done.row_count - rows_before
-    if done.rows_affected is not None:
-        metadata["leapsql/rows_affected"] = done.rows_affected
     if done.sql is not None:
         metadata["leapsql/sql"] = dg.MetadataValue.md(f"```sql\n{done.sql}\n```")
-    if done.difference is not None:
-        metadata["leapsql/difference"] = dg.MetadataValue.md(f"```diff\n{done.difference}\n```")
-    if isinstance(node, Seed):
-        metadata["leapsql/file_bytes"] = (loaded.session.root / node.file).stat().st_size
-    if done.tests:
-        metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
     lineage = column_lineage(loaded, node)
     if lineage is not None:
         metadata[COLUMN_LINEAGE] = lineage
         metadata["leapsql/column_lineage"] = dg.MetadataValue.md(_lineage_table(lineage))
+    return metadata
+
+
+def _reasons(done: ModelFinished, came_from: Sequence[Origin], *, run_id: str, environment: str) -> dict[str, Any]:
+    """Return why it was built, and in which run."""
+    metadata: dict[str, Any] = {
+        "leapsql/reason": done.reason,
+        "leapsql/detail": done.detail,
+        "leapsql/environment": environment,
+        "leapsql/run_id": run_id,
+        "leapsql/model_run_id": done.model_run_id,
+    }
+    if came_from:
+        metadata["leapsql/why"] = dg.MetadataValue.md(_why_tree(done, came_from))
+    if done.difference is not None:
+        metadata["leapsql/difference"] = dg.MetadataValue.md(f"```diff\n{done.difference}\n```")
     return metadata
 
 

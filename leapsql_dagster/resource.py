@@ -16,6 +16,7 @@ from leapsql_dagster.emitting import Emission, RunResult
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
 from leapsql_dagster.running import Means, stream_run
 from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
+from leapsql_dagster.telling import ReportUnchanged
 
 _AGENT = {"custom_user_agent": "dagster"}
 
@@ -50,11 +51,16 @@ class LeapSQLResource(DuckDBResource):
         default=120.0,
         description="How long to wait for another run, or a database that another process holds, in seconds.",
     )
+    report_unchanged: ReportUnchanged = Field(
+        default="freshness",
+        description="Which models are materialized as they stand when a run in changed mode finds that they need no"
+        " build. freshness: those with a freshness policy. stale: also those that Dagster takes for missing or stale."
+        " never: none.",
+    )
     emission: Emission = Field(
         default="auto",
         description="How Dagster is told of what was built. outputs: by an output of the op for each asset. events: by"
-        " events, and by outputs only where other steps wait. auto: by events above 200 assets and checks, where outputs"
-        " cost too much.",
+        " events, and by outputs only where other steps wait. auto: by events above 200 assets and checks.",
     )
     database: str | None = Field(  # type: ignore[assignment]
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."
@@ -85,7 +91,13 @@ class LeapSQLResource(DuckDBResource):
             loaded,
             session,
             settings,
-            Means(self.max_parallel, self.wait_seconds, {**_AGENT, **self.connection_config}, self.emission),
+            Means(
+                self.max_parallel,
+                self.wait_seconds,
+                {**_AGENT, **self.connection_config},
+                self.emission,
+                self.report_unchanged,
+            ),
         )
 
     @contextmanager

@@ -22,10 +22,10 @@ from leapsql_core import (
 )
 from leapsql_dagster.checks import BUILD_CHECK
 from leapsql_dagster.emitting import Emission, Emitter, RunResult
-from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.loading import LoadedAssets, read_through_views
 from leapsql_dagster.settings import RunSettings
 from leapsql_dagster.stepping import keys_observed
-from leapsql_dagster.telling import Telling
+from leapsql_dagster.telling import ReportUnchanged, Telling
 
 _MOST_LOGGED = 50
 
@@ -38,6 +38,7 @@ class Means:
     wait_seconds: float
     connection_config: Mapping[str, Any]
     emission: Emission
+    report_unchanged: ReportUnchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,13 @@ def stream_run(
     environment = session.project.environment
     context.log.info(f"LeapSQL: {settings.describe(environment)}")
     materializes = environment == loaded.session.project.environment
-    telling = Telling(loaded, session, Emitter(context, emission=means.emission), materializes)
+    telling = Telling(
+        loaded,
+        session,
+        Emitter(context, emission=means.emission, also=_behind_views(context, loaded, means)),
+        materializes,
+        report_unchanged=means.report_unchanged,
+    )
     options = RunOptions(
         force=settings.mode == "all",
         full_refresh=settings.full_refresh,
@@ -92,6 +99,14 @@ def stream_run(
         raise dg.Failure(description=str(exc)) from exc
     if telling.failed:
         raise _failure(telling.failed, telling.blocked)
+
+
+def _behind_views(context: dg.AssetExecutionContext, loaded: LoadedAssets, means: Means) -> set[dg.AssetKey]:
+    """Return what selected models read, looking through views, where it is asked which Dagster takes for stale."""
+    if means.report_unchanged != "stale":
+        return set()
+    nodes = [node for node in loaded.nodes() if loaded.keys[node.path] in context.selected_asset_keys]
+    return {key for node in nodes for key in read_through_views(loaded, node)}
 
 
 def _asked(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session) -> Asked:

@@ -4,7 +4,9 @@ All of it rests on what is private in Dagster, so it stands here alone and is te
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from inspect import signature
+from math import inf
 from typing import Any
 
 import dagster as dg
@@ -21,6 +23,9 @@ _NO_EVENT = "NULL"
 # What Dagster takes for the data version of an asset that it knows nothing of.
 _UNKNOWN_VERSION = "INITIAL"
 _MOST_RECORDS = 500
+
+#: Whether this Dagster knows assets that hold no rows of their own; it then looks through them for what is stale.
+KNOWS_VIRTUAL_ASSETS = "is_virtual" in signature(dg.AssetSpec.__new__).parameters
 
 
 def keys_awaited_by_other_steps(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
@@ -83,16 +88,27 @@ def release_check(key: dg.AssetCheckKey) -> dg.Output[None]:
     return dg.Output(None, output_name=f"{key.asset_key.to_python_identifier()}_{key.name}".replace(".", "_"))
 
 
-# ------------------------------------------------------------------------------------- what a materialization was made of
+# ----------------------------------------------------------------------------------- what a materialization is made of
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """What Dagster has of an asset: its data version, the event that told it, and how many rows it had."""
+    """What Dagster has of an asset: its versions, those of what it was made from, its rows, and the event that told it.
+
+    `moment` is when that was, in seconds; of what this run told it is later than all else.
+    """
 
     data_version: str
     event: str = _NO_EVENT
     row_count: int | None = None
+    code_version: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    moment: float = inf
+
+    def was_made_from(self, key: dg.AssetKey, latest: "Latest | None") -> bool:
+        """Tell whether it was made from what Dagster has of `key` now."""
+        now = _UNKNOWN_VERSION if latest is None else latest.data_version
+        return self.inputs.get(key.to_user_string()) == now
 
 
 def latest_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Latest]:
@@ -112,8 +128,16 @@ def latest_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict
 def _latest(event: dg.EventLogRecord) -> Latest:
     told: Any = event.asset_materialization or event.asset_observation
     rows = told.metadata.get("dagster/row_count")
-    count = rows.value if rows is not None and isinstance(rows.value, int) else None
-    return Latest((told.tags or {}).get(_DATA_VERSION_TAG, _UNKNOWN_VERSION), str(event.storage_id), count)
+    tags = told.tags or {}
+    prefix = f"{_INPUT_VERSION_TAG}/"
+    return Latest(
+        data_version=tags.get(_DATA_VERSION_TAG, _UNKNOWN_VERSION),
+        event=str(event.storage_id),
+        row_count=rows.value if rows is not None and isinstance(rows.value, int) else None,
+        code_version=tags.get(CODE_VERSION_TAG),
+        inputs={name.removeprefix(prefix): version for name, version in tags.items() if name.startswith(prefix)},
+        moment=event.timestamp,
+    )
 
 
 def input_tags(read: Mapping[dg.AssetKey, Latest | None]) -> dict[str, str]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import dagster as dg
 
 from leapsql_core import DataTestResult, ModelFinished, ModelRun, Session, is_undone, origins
 from leapsql_dagster.checks import Verdict, names_of_tests, verdict_of_build, verdict_of_test
 from leapsql_dagster.emitting import Emitter, RunResult
-from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.loading import LoadedAssets, read_through_views
 from leapsql_dagster.metadata import materialization_metadata
+
+ReportUnchanged = Literal["freshness", "stale", "never"]
 
 
 @dataclass(slots=True)
@@ -17,14 +20,15 @@ class Telling:
     """Turns what the core tells into what Dagster is told.
 
     In an environment that the assets do not stand for, nothing that Dagster shows of them has happened: then
-    `materializes` is false, and nothing is told but that the steps which wait may go on. ``finished`` holds the ends
-    of models so far, by path.
+    `materializes` is false, and nothing is told but that the steps which wait may go on. `report_unchanged` says which
+    models are materialized though they needed no build. ``finished`` holds the ends of models so far, by path.
     """
 
     loaded: LoadedAssets
     session: Session
     emitter: Emitter
     materializes: bool
+    report_unchanged: ReportUnchanged = "freshness"
     run_id: str = ""
     finished: dict[str, ModelFinished] = field(default_factory=dict)
 
@@ -51,7 +55,8 @@ class Telling:
         """Tell how a model ended."""
         self.finished[event.path] = event
         key = self.loaded.keys[event.path]
-        if event.status == "success" and self.materializes:
+        materialized = self.materializes and (event.status == "success" or self._is_reported(key, event))
+        if materialized:
             yield from self._materialized(key, event)
         yield from self._tests(key, event.path, event.tests)
         if event.status == "failed":
@@ -60,7 +65,8 @@ class Telling:
             yield from self._check(verdict_of_build(key, f"skipped: {event.detail}", passed=False))
         elif key in self.emitter.awaited:
             yield from self._check(_fine(key, event))
-            if event.status != "success" or not self.materializes:
+            yield from self.emitter.release_checks(key)
+            if not materialized:
                 yield from self.emitter.release(key)
 
     def tested(self, event: ModelFinished) -> Iterator[RunResult]:
@@ -98,13 +104,27 @@ class Telling:
         for path in sorted(paths):
             yield from self._check(_fine(self.loaded.keys[path], self.finished[path]))
 
+    def _is_reported(self, key: dg.AssetKey, event: ModelFinished) -> bool:
+        """Tell whether a model that needed no build is materialized all the same, as it stands."""
+        if event.status != "skipped" or event.reason in ("upstream_failed", "cancelled"):
+            return False
+        if self.report_unchanged == "never":
+            return False
+        if self.loaded.translator.get_asset_spec(event.node).freshness_policy is not None:
+            return True
+        if self.report_unchanged == "freshness":
+            return False
+        return self.emitter.is_behind(key, read_through_views(self.loaded, event.node), code_version=event.code_version)
+
     def _materialized(self, key: dg.AssetKey, event: ModelFinished) -> Iterator[RunResult]:
+        project = self.session.project
+        came_from = origins(project, self.finished, event.path) if event.status == "success" else ()
         metadata = materialization_metadata(
             self.loaded,
             event,
-            origins(self.session.project, self.finished, event.path),
+            came_from,
             run_id=self.run_id,
-            environment=self.session.project.environment,
+            environment=project.environment,
             rows_before=self.emitter.row_count(key),
         )
         yield from self.emitter.materialize(
@@ -133,5 +153,7 @@ def _fine(key: dg.AssetKey, event: ModelFinished) -> Verdict:
 
 def _line(event: ModelFinished) -> str:
     """Return a model's line in the run's log."""
+    if event.status != "success":
+        return f"{event.path} stands as it was built: {event.reason} ({event.detail})"
     rows = "" if event.row_count is None else f", {event.row_count} rows"
     return f"{event.path} built in {(event.execution_ms or 0) / 1000:.2f} s{rows}: {event.reason} ({event.detail})"

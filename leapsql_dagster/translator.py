@@ -7,11 +7,13 @@ from typing import Any
 from dagster import AssetKey, AssetSpec
 
 from leapsql_core import Model, Node, Relation, Seed, Source
+from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
 
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LONGEST_TAG = 63
+_VIRTUAL: Mapping[str, Any] = {"is_virtual": True} if KNOWS_VIRTUAL_ASSETS else {}
 
 
 class DagsterLeapSQLTranslator:
@@ -48,6 +50,7 @@ class DagsterLeapSQLTranslator:
             owners=[_as_owner(owner)] if owner else None,
             tags={_as_tag(tag): "" for tag in node.config.tags},
             kinds={"duckdb", "sql", node.materialized},
+            **_VIRTUAL if node.materialized == "view" else {},
         )
 
 
