@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, overload
 
@@ -12,6 +11,7 @@ from leapsql_core import Node
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind, check_specs
 from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
 from leapsql_dagster.metadata import definition_metadata
+from leapsql_dagster.stepping import quietly
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 Compute = Callable[..., Any]
@@ -87,6 +87,7 @@ def leapsql_assets(
     """
     where = project if isinstance(project, LeapSQLProject) else LeapSQLProject(project)
 
+    @quietly()
     def decorate(compute: Compute) -> dg.AssetsDefinition | list[dg.AssetsDefinition]:
         op = name or compute.__name__
         loaded = load_assets(
@@ -122,9 +123,7 @@ def leapsql_assets(
 
 def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
     """Return the specs of loaded assets, parents first."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=dg.PreviewWarning)
-        return [_spec(loaded, node) for node in loaded.nodes()]
+    return [_spec(loaded, node) for node in loaded.nodes()]
 
 
 def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:

@@ -7,7 +7,7 @@ holds it. Loading reads files and, read only, the state; it writes nothing and o
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from dagster import AssetKey, AssetsDefinition
 
 from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
-from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
+from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS, quietly
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -113,6 +113,7 @@ def load_assets(
     return loaded
 
 
+@quietly()
 def asset_keys(session: Session, translator: DagsterLeapSQLTranslator) -> dict[str, AssetKey]:
     """Return the key of every model, seed and source by its path or name.
 
@@ -136,11 +137,14 @@ def asset_keys(session: Session, translator: DagsterLeapSQLTranslator) -> dict[s
 
 
 def read_through_views(loaded: LoadedAssets, node: Node) -> dict[AssetKey, bool]:
-    """Return what a node reads, with whether it does so directly; in place of views, what lies behind them.
+    """Return what can make a node stale, with whether it reads it directly; in place of views, what lies behind them.
 
-    So Dagster sees it where it knows virtual assets; where it does not, a view is as good as a table.
+    So Dagster sees it where it knows virtual assets: of a view itself only the code counts. Where it does not, a view
+    is as good as a table.
     """
     nodes, read = loaded.session.project.nodes, dict[AssetKey, bool]()
+    if KNOWS_VIRTUAL_ASSETS and node.materialized == "view":
+        return read
     left = [(entry.name, True) for entry in node.inputs]
     while left:
         name, directly = left.pop()
@@ -170,6 +174,16 @@ def sole_project() -> LeapSQLProject:
         how_many = "no project is" if not places else "several projects are"
         raise UsageError(f"{how_many} loaded", mend="Set project_dir of the LeapSQLResource to the one that is meant.")
     return next(iter(places.values()))
+
+
+def projects_of(assets: Iterable[AssetsDefinition]) -> list[LoadedAssets]:
+    """Return what assets definitions were loaded from, each once, for with an op per model they share it.
+
+    Raises:
+        LeapSQLError: one was not made by `leapsql_assets`.
+    """
+    found = [loaded_assets_of(definition) for definition in assets]
+    return list({loaded.id: loaded for loaded in found}.values())
 
 
 def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:

@@ -1,6 +1,5 @@
 """What people look at in Dagster: columns, lineage, rows, reasons, SQL, links to files."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
@@ -10,6 +9,7 @@ import dagster as dg
 
 from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Seed
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
+from leapsql_dagster.stepping import quietly
 
 COLUMN_SCHEMA = "dagster/column_schema"
 COLUMN_LINEAGE = "dagster/column_lineage"
@@ -158,8 +158,7 @@ def code_references(loaded: LoadedAssets, node: Node) -> dg.CodeReferencesMetada
     macros: Mapping[str, int] = dict.fromkeys(node.macros, 1) if isinstance(node, Model) else {}
     address = loaded.project.repository_url
     references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=dg.BetaWarning)
+    with quietly():
         for file, line in {**files, **macros}.items():
             path = str(loaded.session.root / file)
             references.append(dg.LocalFileCodeReference(file_path=path, line_number=line, label=file))

@@ -14,9 +14,8 @@ from pydantic import Field
 from leapsql_core import LeapSQLError, find_database
 from leapsql_dagster.emitting import Emission, RunResult
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
-from leapsql_dagster.running import Means, stream_run
+from leapsql_dagster.running import Means, ReportUnchanged, stream_run
 from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
-from leapsql_dagster.telling import ReportUnchanged
 
 _AGENT = {"custom_user_agent": "dagster"}
 

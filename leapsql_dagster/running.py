@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -25,7 +25,9 @@ from leapsql_dagster.emitting import Emission, Emitter, RunResult
 from leapsql_dagster.loading import LoadedAssets, read_through_views
 from leapsql_dagster.settings import RunSettings
 from leapsql_dagster.stepping import keys_observed
-from leapsql_dagster.telling import ReportUnchanged, Telling
+from leapsql_dagster.telling import Telling
+
+ReportUnchanged = Literal["freshness", "stale", "never"]
 
 _MOST_LOGGED = 50
 
@@ -74,7 +76,8 @@ def stream_run(
         session,
         Emitter(context, emission=means.emission, also=_behind_views(context, loaded, means)),
         materializes,
-        report_unchanged=means.report_unchanged,
+        reported=_with_policy(context) if means.report_unchanged != "never" else frozenset(),
+        report_stale=means.report_unchanged == "stale",
     )
     options = RunOptions(
         force=settings.mode == "all",
@@ -99,6 +102,11 @@ def stream_run(
         raise dg.Failure(description=str(exc)) from exc
     if telling.failed:
         raise _failure(telling.failed, telling.blocked)
+
+
+def _with_policy(context: dg.AssetExecutionContext) -> frozenset[dg.AssetKey]:
+    """Return the assets whose freshness Dagster watches: it looks at their materializations alone."""
+    return frozenset(spec.key for spec in context.assets_def.specs if spec.freshness_policy is not None)
 
 
 def _behind_views(context: dg.AssetExecutionContext, loaded: LoadedAssets, means: Means) -> set[dg.AssetKey]:

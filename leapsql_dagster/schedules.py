@@ -7,7 +7,7 @@ import dagster as dg
 
 from leapsql_core import LeapSQLError
 from leapsql_dagster.asking import Ask, ask
-from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.loading import projects_of
 
 
 def build_changed_models_schedule(
@@ -27,7 +27,7 @@ def build_changed_models_schedule(
     A tick reads files and state, never the warehouse: whether sources have moved is looked at by the run, which skips
     what needs no build. A project that does not compile launches nothing; the tick says why.
     """
-    loaded = [loaded_assets_of(definition) for definition in assets]
+    loaded = projects_of(assets)
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         resource = getattr(context.resources, resource_key)

@@ -7,7 +7,7 @@ import dagster as dg
 
 from leapsql_core import LeapSQLError
 from leapsql_dagster.asking import Ask, ask
-from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.loading import projects_of
 from leapsql_dagster.settings import CHANGE_TAG
 
 _GOING_ON = [
@@ -40,7 +40,7 @@ def build_changed_models_sensor(
     that the loaded definitions lack wait for a reload; the tick says so. A project that does not compile launches
     nothing, and the tick says why.
     """
-    loaded = [loaded_assets_of(definition) for definition in assets]
+    loaded = projects_of(assets)
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         resource = getattr(context.resources, resource_key)

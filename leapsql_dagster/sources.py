@@ -8,8 +8,10 @@ import dagster as dg
 from leapsql_core import LeapSQLError, Source, plan_session, source_versions
 from leapsql_dagster.asking import as_the_resource_says
 from leapsql_dagster.loading import LoadedAssets, loaded_assets_of
+from leapsql_dagster.stepping import quietly
 
 
+@quietly()
 def build_observable_sources(
     assets: dg.AssetsDefinition | Sequence[dg.AssetsDefinition],
     *,

@@ -3,7 +3,9 @@
 All of it rests on what is private in Dagster, so it stands here alone and is tested on every supported version.
 """
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import signature
 from math import inf
@@ -26,6 +28,15 @@ _MOST_RECORDS = 500
 
 #: Whether this Dagster knows assets that hold no rows of their own; it then looks through them for what is stale.
 KNOWS_VIRTUAL_ASSETS = "is_virtual" in signature(dg.AssetSpec.__new__).parameters
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep Dagster from warning, each time, that what is used here may change in its next version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=dg.PreviewWarning)
+        warnings.simplefilter("ignore", category=dg.BetaWarning)
+        yield
 
 
 def keys_awaited_by_other_steps(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import dagster as dg
 
@@ -12,23 +11,23 @@ from leapsql_dagster.emitting import Emitter, RunResult
 from leapsql_dagster.loading import LoadedAssets, read_through_views
 from leapsql_dagster.metadata import materialization_metadata
 
-ReportUnchanged = Literal["freshness", "stale", "never"]
-
 
 @dataclass(slots=True)
 class Telling:
     """Turns what the core tells into what Dagster is told.
 
     In an environment that the assets do not stand for, nothing that Dagster shows of them has happened: then
-    `materializes` is false, and nothing is told but that the steps which wait may go on. `report_unchanged` says which
-    models are materialized though they needed no build. ``finished`` holds the ends of models so far, by path.
+    `materializes` is false, and nothing is told but that the steps which wait may go on. `reported` are
+    assets that are materialized as they stand when they needed no build; with `report_stale`, so are all that Dagster
+    takes for missing or stale. ``finished`` holds the ends of models so far, by path.
     """
 
     loaded: LoadedAssets
     session: Session
     emitter: Emitter
     materializes: bool
-    report_unchanged: ReportUnchanged = "freshness"
+    reported: frozenset[dg.AssetKey] = frozenset()
+    report_stale: bool = False
     run_id: str = ""
     finished: dict[str, ModelFinished] = field(default_factory=dict)
 
@@ -108,12 +107,8 @@ class Telling:
         """Tell whether a model that needed no build is materialized all the same, as it stands."""
         if event.status != "skipped" or event.reason in ("upstream_failed", "cancelled"):
             return False
-        if self.report_unchanged == "never":
-            return False
-        if self.loaded.translator.get_asset_spec(event.node).freshness_policy is not None:
-            return True
-        if self.report_unchanged == "freshness":
-            return False
+        if key in self.reported or not self.report_stale:
+            return key in self.reported
         return self.emitter.is_behind(key, read_through_views(self.loaded, event.node), code_version=event.code_version)
 
     def _materialized(self, key: dg.AssetKey, event: ModelFinished) -> Iterator[RunResult]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,8 +11,8 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 from dagster_shop import Shop, materialized, metadata_of
 
-from leapsql_core import LeapSQLError, plan_session
-from leapsql_dagster import LeapSQLProject, LeapSQLResource, build_observable_sources
+from leapsql_core import LeapSQLError, Node, Source, plan_session
+from leapsql_dagster import DagsterLeapSQLTranslator, LeapSQLProject, LeapSQLResource, build_observable_sources
 from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
 
 STALE = LeapSQLResource(mode="changed", report_unchanged="stale")
@@ -40,12 +41,9 @@ def planned(shop: Shop) -> dict[str, str]:
 class Edit:
     """What happens, and what Dagster goes on showing as stale after the run, though nothing of it had to be built."""
 
+    name: str
     do: Callable[[Shop], Any]
     left: frozenset[str] = frozenset()
-
-
-def edit(name: str, do: Callable[[Shop], Any], *left: str) -> Any:
-    return pytest.param(Edit(do, frozenset(left)), id=name)
 
 
 def replace(file: str, old: str, new: str) -> Callable[[Shop], Any]:
@@ -56,54 +54,48 @@ def write(file: str, text: str | None) -> Callable[[Shop], Any]:
     return lambda shop: shop.write({file: text})
 
 
-CUSTOMERS, TOTALS = "models/marts/customers.sql", "models/marts/totals.sql"
+CUSTOMERS, TOTALS, EXTRA = "models/marts/customers.sql", "models/marts/totals.sql", "models/marts/extra.sql"
 ORDERS, SEED = "models/staging/orders.sql", "seeds/raw_orders.csv"
 # What reads a view is stale once anything behind the view was built; without virtual assets the view itself is.
-BEHIND_A_VIEW = ["marts/order_count"] if KNOWS_VIRTUAL_ASSETS else ["staging/orders"]
-UNREAD = ["marts/customers", "marts/order_count"] if KNOWS_VIRTUAL_ASSETS else ["staging/orders"]
+BEHIND_A_VIEW = frozenset({"marts/order_count"} if KNOWS_VIRTUAL_ASSETS else {"staging/orders"})
+UNREAD = frozenset({"marts/customers", "marts/order_count"} if KNOWS_VIRTUAL_ASSETS else {"staging/orders"})
 
+#: A project's life: each edit on top of those before it.
 EDITS = [
-    edit("a comment", replace(TOTALS, "select", "select -- all\n")),
-    edit("an owner", replace(CUSTOMERS, "owner: sales", "owner: ann")),
-    edit("a test", replace(CUSTOMERS, "unique: customer", "unique: total")),
-    edit("a query", replace(CUSTOMERS, "sum(amount)", "max(amount)")),
-    edit("a query that gives the same rows", replace(CUSTOMERS, "where amount", "where true and amount")),
-    edit("the query of a view", replace(ORDERS, "amount\n", "amount + 1 as amount\n")),
-    edit("a variable", replace("leapsql.yaml", "least: 0", "least: 15")),
-    edit("a view becomes a table", replace(ORDERS, "materialized: view", "materialized: table")),
-    edit("a table becomes a view", write(TOTALS, "/*--- {materialized: view} ---*/\nselect 1 as total")),
-    edit("a model more", write("models/marts/extra.sql", "select total from marts.totals")),
-    edit("a model less", write(TOTALS, None)),
-    edit("an input more", replace("models/marts/order_count.sql", "orders\n", "orders, marts.totals\n")),
-    edit("a seed", replace(SEED, "1,ann,10", "1,ann,11"), *BEHIND_A_VIEW),
-    edit("a column of a seed that nobody reads", replace(SEED, "10,x", "10,y"), *UNREAD),
+    Edit("a comment", replace(TOTALS, "select", "select -- all\n")),
+    Edit("an owner", replace(CUSTOMERS, "owner: sales", "owner: ann")),
+    Edit("a test", replace(CUSTOMERS, "unique: customer", "unique: total")),
+    Edit("a seed", replace(SEED, "1,ann,10", "1,ann,11"), BEHIND_A_VIEW),
+    Edit("a column of a seed that nobody reads", replace(SEED, "11,x", "11,y"), UNREAD),
+    Edit("a query", replace(CUSTOMERS, "sum(amount)", "max(amount)")),
+    Edit("a query that gives the same rows", replace(CUSTOMERS, "where amount", "where true and amount")),
+    Edit("the query of a view", replace(ORDERS, "amount\n", "amount + 1 as amount\n")),
+    Edit("a variable", replace("leapsql.yaml", "least: 0", "least: 15")),
+    Edit("a model more", write(EXTRA, "select total from marts.totals")),
+    Edit("an input more", replace(EXTRA, "marts.totals", "marts.totals, marts.order_count")),
+    Edit("a model less", write(EXTRA, None)),
+    Edit("a table becomes a view", write(TOTALS, "/*--- {materialized: view} ---*/\nselect 1 as total")),
+    Edit("a view becomes a table", replace(ORDERS, "materialized: view", "materialized: table")),
 ]
 
 
-@pytest.mark.parametrize("happens", EDITS)
-def test_dagster_marks_what_the_plan_says_to_build(shop: Shop, happens: Edit) -> None:
-    """Before the run exactly that; after it nothing, but for what reads none of the columns that moved."""
+def test_dagster_marks_what_the_plan_says_to_build(shop: Shop) -> None:
+    """Before a run exactly that; after it nothing, but for what reads none of the columns that moved.
+
+    With `report_unchanged: stale` that is materialized as it stands, nothing is built for it, and nothing is left.
+    """
     shop.run()
     assert stale(shop) == set()
-    happens.do(shop)
-    assert stale(shop) == set(planned(shop))
-    assert shop.run().success
-    assert stale(shop) == happens.left
-    assert planned(shop) == {}
-
-
-@pytest.mark.parametrize("happens", EDITS[-2:])
-def test_what_stands_can_be_reported_so_that_nothing_is_left_stale(shop: Shop, happens: Edit) -> None:
-    """With `report_unchanged: stale` it is materialized again as it stands; nothing is built for it."""
-    shop.run()
-    happens.do(shop)
-    result = shop.run(shop.definitions(resource=STALE))
-    assert stale(shop) == set()
-    for key in happens.left:
-        metadata = metadata_of(result, key)
-        assert metadata["leapsql/reason"].value in ("unchanged", "input_changed")
-        assert shop.outcomes()[key.replace("/", ".")][0] == "skipped"
-    assert materialized(shop.run(shop.definitions(resource=STALE))) == []
+    for edit in EDITS:
+        edit.do(shop)
+        assert stale(shop) == set(planned(shop)), edit.name
+        assert shop.run().success, edit.name
+        assert stale(shop) == edit.left, edit.name
+        if edit.left:
+            result = shop.run(shop.definitions(resource=STALE))
+            assert set(materialized(result)) == edit.left, edit.name
+            assert {status for status, _ in shop.outcomes().values()} == {"skipped"}, edit.name
+            assert stale(shop) == set(), edit.name
 
 
 def test_what_was_built_from_the_command_line_can_be_reported(shop: Shop, tmp_path: Any) -> None:
@@ -232,3 +224,30 @@ def test_a_project_without_sources_has_none_to_observe(shop: Shop) -> None:
     """It says so, and what to do."""
     with pytest.raises(LeapSQLError, match="no source to observe"):
         build_observable_sources(shop.assets())
+
+
+# ------------------------------------------------------------------------------------------------- freshness policies
+
+
+class Watched(DagsterLeapSQLTranslator):
+    """Has Dagster watch how fresh one table is."""
+
+    def get_asset_spec(self, node: Node | Source) -> dg.AssetSpec:
+        spec = super().get_asset_spec(node)
+        if node.name != "totals":
+            return spec
+        return spec.replace_attributes(freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1)))
+
+
+@pytest.mark.parametrize(("report", "keys"), [("freshness", ["marts/totals"]), ("never", [])])
+def test_what_is_verified_unchanged_is_as_fresh_as_what_was_built(shop: Shop, report: Any, keys: list[str]) -> None:
+    """Policies look at materializations alone: such a model is materialized again, with the versions that it has."""
+    resource = LeapSQLResource(mode="changed", report_unchanged=report)
+    first = shop.run(shop.definitions(resource=resource, translator=Watched()))
+    second = shop.run(shop.definitions(resource=resource, translator=Watched()))
+    assert materialized(second) == keys
+    for key in keys:
+        before, now = metadata_of(first, key), metadata_of(second, key)
+        assert now["leapsql/reason"].value == "unchanged"
+        for name in ("leapsql/data_version", "leapsql/code_version", "dagster/row_count"):
+            assert now[name].value == before[name].value
