@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DAGSTER_HOME := $(CURDIR)/.dagster_home
 
-.PHONY: help demo dev test lint unit test-matrix bench pictures clean
+ROUNDS ?= 1
+
+.PHONY: help demo dev test lint unit test-matrix torture bench pictures clean
 
 help:
 	@echo "make demo         build the example project through Dagster, twice"
 	@echo "make dev          open the example project in the Dagster UI"
 	@echo "make test         run every check and test"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
-	@echo "make bench        measure what finding nothing to do, and data versions, cost on this machine"
+	@echo "make torture      kill, fill, race, damage and fuzz for some ten minutes (ROUNDS=3 for longer, SEED=7 to repeat)"
+	@echo "make bench        measure what each task costs here, beside DuckDB alone, dbt and SQLMesh (about an hour)"
 	@echo "make pictures     take the pictures of the documentation anew (needs Chromium)"
 	@echo "make clean        remove what the other targets made"
 
@@ -56,12 +59,26 @@ matrix-run:
 	@.venv-$(NAME)/bin/python -c 'from importlib.metadata import version as v; print("$(NAME):", *(f"{p} {v(p)}" for p in ("dagster", "dagster-duckdb", "duckdb", "sqlglot")))'
 	.venv-$(NAME)/bin/pytest --numprocesses 2
 
-bench: $(INSTALLED)
+torture: $(INSTALLED)
+	@$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+bench: $(INSTALLED) bench-peers
 	@$(BIN)/python -m benchmarks
+
+# dbt and SQLMesh cannot share an environment, neither with each other nor with us.
+.PHONY: bench-peers
+bench-peers: .bench/dbt/.installed .bench/sqlmesh/.installed
+
+.bench/dbt/.installed: PEER := "dbt-core<1.12" "dbt-duckdb<1.11"
+.bench/sqlmesh/.installed: PEER := sqlmesh
+.bench/%/.installed:
+	$(PYTHON) -m venv .bench/$*
+	.bench/$*/bin/python -m pip install --quiet --disable-pip-version-check $(PEER)
+	@touch $@
 
 pictures: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pictures]'
 	$(BIN)/python docs/pictures/take.py
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest .dagster_home example_project/.leapsql .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest .bench .dagster_home example_project/.leapsql .mypy_cache .pytest_cache .ruff_cache .hypothesis

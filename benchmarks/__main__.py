@@ -1,7 +1,17 @@
 """Runs every benchmark; prints Markdown."""
 
-from benchmarks import data_versions, no_change
+import sys
+
+from benchmarks import data_versions, full_build, loading, no_change
+from benchmarks.peers import compare
 
 no_change.main()
 print()
+full_build.main()
+print()
 data_versions.main()
+print()
+loading.main()
+print()
+sys.argv += ["--write", "docs/performance.md"]
+compare.main()

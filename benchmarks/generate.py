@@ -47,6 +47,11 @@ class Plot:
         """The model's name."""
         return f"m{self.number:05}"
 
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in."""
+        return f"block_{self.number // _BLOCK:03}"
+
 
 def plot(models: int, shape: Shape = "mixed") -> list[Plot]:
     """Return `models` models, each after what it reads.
@@ -83,7 +88,7 @@ def project_files(models: int, shape: Shape = "mixed") -> dict[str, str]:
     """Return the texts of a LeapSQL project by their paths in its folder."""
     plots = plot(models, shape)
     files = {"leapsql.yaml": _CONFIGURATION, "macros/amounts.sql": _MACROS}
-    return files | {f"models/block_{one.number // _BLOCK:03}/{one.name}.sql": _text(one, plots) for one in plots}
+    return files | {f"models/{one.folder}/{one.name}.sql": _text(one, plots) for one in plots}
 
 
 def _text(one: Plot, plots: list[Plot]) -> str:
@@ -105,24 +110,37 @@ def _stream_frontmatter(one: Plot) -> Iterator[str]:
     yield "---*/\n"
 
 
+def queried_columns(one: Plot) -> list[str]:
+    """Return what a model selects: its first two columns, the expression of its third, and more where it is wide."""
+    if not one.reads:
+        columns = ["range AS id", "range % 7 AS kind", "range * 3"]
+    elif len(one.reads) == 1:
+        columns = ["id", "kind", "amount + 1"]
+    else:
+        columns = ["l.id", "l.kind", "l.amount + r.amount"]
+    identity = columns[0].split()[0]
+    return columns + ([f"{identity} % {n} AS c{n:02}" for n in range(2, _WIDTH)] if one.is_wide else [])
+
+
+def source_of(one: Plot, parents: list[str]) -> str:
+    """Return what a model selects from, with `parents` as the names of those it reads."""
+    if not one.reads:
+        return "range(100)"
+    return parents[0] if len(parents) == 1 else f"{parents[0]} AS l\nJOIN {parents[1]} AS r ON l.id = r.id"
+
+
 def _stream_query(one: Plot, parents: list[str]) -> Iterator[str]:
     yield f"-- {one.name}"
-    if not parents:
-        columns, source = ("range AS id", "range % 7 AS kind", "range * 3"), "range(100)"
-    elif len(parents) == 1:
-        columns, source = ("id", "kind", "amount + 1"), parents[0]
-    else:
-        columns = ("l.id", "l.kind", "l.amount + r.amount")
-        source = f"{parents[0]} AS l\nJOIN {parents[1]} AS r ON l.id = r.id"
-    amount = f"{{{{ amounts.raised('{columns[2]}', by=2) }}}}" if one.is_template else columns[2]
-    wide = tuple(f"{columns[0].split()[0]} % {n} AS c{n:02}" for n in range(2, _WIDTH)) if one.is_wide else ()
-    yield "SELECT\n    " + ",\n    ".join((*columns[:2], f"{amount} AS amount", *wide))
-    yield f"FROM {source}"
+    first, kind, amount, *wide = queried_columns(one)
+    identity = first.split()[0]
+    raised = f"{{{{ amounts.raised('{amount}', by=2) }}}}" if one.is_template else amount
+    yield "SELECT\n    " + ",\n    ".join((first, kind, f"{raised} AS amount", *wide))
+    yield f"FROM {source_of(one, parents)}"
     if one.is_template:
-        yield f"WHERE {{{{ amounts.at_least('{columns[0].split()[0]}', var('lowest')) }}}}"
+        yield f"WHERE {{{{ amounts.at_least('{identity}', var('lowest')) }}}}"
     if one.materialized == "incremental":
         yield "{% if is_incremental() %}"
-        yield f"WHERE {columns[0].split()[0]} > (SELECT max(id) FROM {{{{ this }}}})"
+        yield f"WHERE {identity} > (SELECT max(id) FROM {{{{ this }}}})"
         yield "{% endif %}"
 
 

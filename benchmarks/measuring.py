@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -37,26 +37,31 @@ def measure_in_turn(
     Raises:
         subprocess.CalledProcessError: a command failed.
     """
-    environ = _environ(bytecode)
+    variables = environ(bytecode)
     for command in (first, *commands.values()):
-        _run(command, folder, environ)
+        measure_once(command, folder, variables)
     found: dict[str, list[Measured]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            found[name].append(_run(command, folder, environ))
-    return {name: _medians(runs) for name, runs in found.items()}
+            found[name].append(measure_once(command, folder, variables))
+    return {name: medians(runs) for name, runs in found.items()}
 
 
-def _environ(bytecode: Path) -> dict[str, str]:
+def environ(bytecode: Path) -> dict[str, str]:
+    """Return the system's variables for processes that are measured, compiled modules being kept in `bytecode`."""
     path = os.pathsep.join(filter(None, (str(_REPOSITORY), os.environ.get("PYTHONPATH"))))
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
-def _run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Measured:
-    """Run one command to its end; a small parent keeps the peak of memory the command's own."""
+def measure_once(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Measured:
+    """Run one command to its end; a small parent keeps the peak of memory the command's own.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=dict(environ), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=dict(variables), stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -67,13 +72,14 @@ def _run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Me
     return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 
 
-def _medians(runs: Sequence[Measured]) -> Measured:
+def medians(runs: Sequence[Measured]) -> Measured:
+    """Return the median of each figure."""
     return Measured(median(run.wall for run in runs), median(run.cpu for run in runs), median(run.peak for run in runs))
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table whose first column is of words, the others of numbers."""
-    lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[int] = (0,)) -> str:
+    """Return a table whose columns `words`, counted from 0, are of words, the others of numbers."""
+    lines = [header, ["---" if n in words else "---:" for n in range(len(header))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leapsql_core.deferral import Base, defer, open_base, same_as
     from leapsql_core.errors import (
         LeapSQLError,
         Problem,
@@ -45,12 +46,15 @@ if TYPE_CHECKING:
         Target,
         Trace,
     )
+    from leapsql_core.names import did_you_mean
     from leapsql_core.planning import Plan
+    from leapsql_core.project import problem_within
     from leapsql_core.protocols import StateReader, StateStore, Warehouse
     from leapsql_core.session import (
         Planned,
         Session,
         choose,
+        find_catalog,
         find_database,
         model_path,
         models_built_in,
@@ -58,10 +62,13 @@ if TYPE_CHECKING:
         plan_session,
         stream_session_run,
     )
+    from leapsql_core.starter import start_project
     from leapsql_core.state import SqliteStateStore, open_state_reader
+    from leapsql_core.upkeep import close_left_runs, find_left_runs, is_left
     from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _HOMES = {
+    "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins source_versions",
     "memory": "is_undone latest_attempts latest_test_results left_undone statements_of_tests",
@@ -69,17 +76,23 @@ _HOMES = {
         "Column DataTest DataTestResult Decision Model ModelRun Node Project Relation Run Seed Snapshot Source Target"
         " Trace"
     ),
+    "names": "did_you_mean",
     "planning": "Plan",
+    "project": "problem_within",
     "protocols": "StateReader StateStore Warehouse",
     "session": (
-        "Planned Session choose find_database model_path models_built_in open_session plan_session stream_session_run"
+        "Planned Session choose find_catalog find_database model_path models_built_in open_session plan_session"
+        " stream_session_run"
     ),
+    "starter": "start_project",
     "state": "SqliteStateStore open_state_reader",
+    "upkeep": "close_left_runs find_left_runs is_left",
     "warehouses.duckdb.warehouse": "DuckDBWarehouse",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Base",
     "Column",
     "DataTest",
     "DataTestResult",
@@ -118,18 +131,28 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "choose",
+    "close_left_runs",
+    "defer",
+    "did_you_mean",
+    "find_catalog",
     "find_database",
+    "find_left_runs",
+    "is_left",
     "is_undone",
     "latest_attempts",
     "latest_test_results",
     "left_undone",
     "model_path",
     "models_built_in",
+    "open_base",
     "open_session",
     "open_state_reader",
     "origins",
     "plan_session",
+    "problem_within",
+    "same_as",
     "source_versions",
+    "start_project",
     "statements_of_tests",
     "stream_session_run",
 ]

@@ -11,6 +11,7 @@ from leapsql_core.documents import (
     Document,
     Field,
     KeyPath,
+    Seconds,
     Word,
     Words,
     YamlText,
@@ -21,7 +22,7 @@ from leapsql_core.documents import (
 from leapsql_core.errors import Problem, ProjectError, UsageError
 from leapsql_core.masking import Secrets
 from leapsql_core.models import SourceConfig, Target
-from leapsql_core.names import did_you_mean
+from leapsql_core.names import did_you_mean, fold
 
 CONFIG_FILE = "leapsql.yaml"
 
@@ -38,6 +39,7 @@ class TargetDocument(Document):
     database: Word = ".leapsql/warehouse.duckdb"
     schema_: Word = Field(default="main", alias="schema")
     settings: dict[str, Setting] = Field(default_factory=dict)
+    wait_seconds: Seconds | None = None
 
 
 class EnvironmentTargetDocument(Document):
@@ -47,6 +49,7 @@ class EnvironmentTargetDocument(Document):
     database: Word | None = None
     schema_: Word | None = Field(default=None, alias="schema")
     settings: dict[str, Setting] = Field(default_factory=dict)
+    wait_seconds: Seconds | None = None
 
 
 class EnvironmentDocument(Document):
@@ -71,6 +74,14 @@ class SourceDocument(Document):
         return self
 
 
+class TestsDocument(Document):
+    """``tests:``: what holds of every test that does not say otherwise."""
+
+    __test__ = False
+
+    limit: int = Field(default=5, ge=0)
+
+
 class ProjectDocument(Document):
     """The whole of ``leapsql.yaml``."""
 
@@ -84,6 +95,7 @@ class ProjectDocument(Document):
     target: TargetDocument
     environments: dict[str, EnvironmentDocument] = Field(default_factory=dict)
     sources: dict[str, SourceDocument] = Field(default_factory=dict)
+    tests: TestsDocument = Field(default_factory=TestsDocument)
     secrets: Words = Field(default_factory=list)
 
 
@@ -91,7 +103,8 @@ class ProjectDocument(Document):
 class ProjectConfig:
     """``leapsql.yaml`` as one environment sees it; paths are as written there.
 
-    ``lines`` are those of its keys and, as ``sources.<name>``, of its sources.
+    ``sample_limit`` is how many failures of a test are shown at most. ``lines`` are those of its keys and, as
+    ``sources.<name>``, of its sources.
     """
 
     name: str
@@ -105,6 +118,7 @@ class ProjectConfig:
     vars: Mapping[str, Any]
     sources: Mapping[str, SourceConfig]
     secrets: Secrets
+    sample_limit: int = 5
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -146,8 +160,23 @@ def read_configuration(
             for name, source in sorted(document.sources.items())
         },
         secrets=_secrets(document.secrets, environ),
+        sample_limit=document.tests.limit,
         lines=lines,
     )
+
+
+def source_line(text: str, source: str, keys: KeyPath) -> int:
+    """Return the line of ``leapsql.yaml`` that `keys` lead to in the entry of `source`, or the nearest around it.
+
+    Raises:
+        ProjectError: the text cannot be read as YAML.
+    """
+    written = read_yaml(text, file=CONFIG_FILE)
+    entries = written.data.get("sources")
+    for name in entries if isinstance(entries, dict) else ():
+        if name.casefold() == source.casefold():
+            return written.line_of(("sources", name, *keys))
+    return written.line_of(("sources",))
 
 
 def _read_document(
@@ -188,7 +217,7 @@ def _stream_repeated_sources(written: YamlText) -> Iterator[Problem]:
     sources = written.data.get("sources")
     known: dict[str, str] = {}
     for name in sources if isinstance(sources, dict) else ():
-        other = known.setdefault(name.casefold(), name)
+        other = known.setdefault(fold(name), name)
         if other != name:
             cause = f"the sources `{other}` and `{name}` differ by case alone, which SQL does not look at"
             yield written.problem(("sources", name), cause, "Keep one of them.")
@@ -201,6 +230,7 @@ def _target(name: str, base: TargetDocument, own: EnvironmentTargetDocument) -> 
         database=own.database or base.database,
         schema=own.schema_ or base.schema_,
         settings={**base.settings, **own.settings},
+        wait_seconds=base.wait_seconds if own.wait_seconds is None else own.wait_seconds,
     )
 
 

@@ -6,6 +6,7 @@ LeapSQLError
 ├── SelectionError   a selection that cannot be read or selects nothing
 ├── StateError       the state database: unknown id, wrong transition, newer schema, damage
 ├── WarehouseError   the warehouse: cannot be opened, refuses a statement
+│   └── TestsTangledError   tests that can be run one by one alone
 └── UsageError       options that contradict each other or name nothing
 """
 
@@ -70,13 +71,19 @@ class StateError(LeapSQLError):
 class WarehouseError(LeapSQLError):
     """The warehouse cannot be opened or refuses a statement.
 
-    ``line`` is a line of the model's query, from 1; ``in_use`` tells that another process holds the database.
+    ``line`` is a line of the model's query, from 1; ``in_use`` tells that somebody else holds the database.
     """
 
     def __init__(self, cause: str, *, mend: str = "", line: int | None = None, in_use: bool = False) -> None:
         super().__init__(cause, mend=mend)
         self.line = line
         self.in_use = in_use
+
+
+class TestsTangledError(WarehouseError):
+    """Tests could not be run side by side: one of them cannot run, or not beside the others."""
+
+    __test__ = False
 
 
 class UsageError(LeapSQLError):

@@ -64,6 +64,7 @@ class TestDocument(Document):
 
     where: Word | None = None
     severity: Severity = "error"
+    limit: int | None = Field(default=None, ge=0)
 
 
 class ColumnsTestDocument(TestDocument):
@@ -174,6 +175,20 @@ def read_model_text(text: str, *, file: str) -> ModelText:
     config, lines = read_frontmatter(text[opening.end() : end], file=file, first_line=first_line)
     after = end + len(_CLOSING)
     return _model_text(config, text[after:], 1 + text.count("\n", 0, after), lines)
+
+
+def frontmatter_line(text: str, keys: KeyPath, *, file: str) -> int:
+    """Return the line of `file`, whose `text` begins with frontmatter, that `keys` lead to, or the nearest around it.
+
+    Raises:
+        ProjectError: the frontmatter cannot be read as YAML.
+    """
+    opening = _OPENING.match(text)
+    if opening is None:
+        return 1
+    end = text.find(_CLOSING, opening.end())
+    first_line = 1 + text.count("\n", 0, opening.end())
+    return read_yaml(text[opening.end() : max(end, opening.end())], file=file, first_line=first_line).line_of(keys)
 
 
 def _model_text(config: ModelConfig, rest: str, line: int, lines: Mapping[str, int]) -> ModelText:
@@ -297,16 +312,15 @@ def _read_short_form(kind: TestKind, said: Any) -> list[DataTest]:
 
 
 def _read_long_form(kind: TestKind, document: TestDocument) -> list[DataTest]:
-    where, severity = document.where, document.severity
+    said: dict[str, Any] = {"where": document.where, "severity": document.severity, "limit": document.limit}
     if isinstance(document, ColumnsTestDocument):
         columns = (document.column,) if document.column else tuple(document.columns)
         groups = [columns] if kind == "unique" else [(column,) for column in columns]
-        return [DataTest(kind=kind, columns=group, where=where, severity=severity) for group in groups]
+        return [DataTest(kind=kind, columns=group, **said) for group in groups]
     if isinstance(document, AcceptedValuesDocument):
-        values, columns = tuple(document.values), (document.column,)
-        return [DataTest(kind=kind, columns=columns, values=values, where=where, severity=severity)]
+        return [DataTest(kind=kind, columns=(document.column,), values=tuple(document.values), **said)]
     if isinstance(document, RelationshipsDocument):
-        columns, other = (document.column,), document.field or document.column
-        return [DataTest(kind=kind, columns=columns, to=document.to, field=other, where=where, severity=severity)]
+        other = document.field or document.column
+        return [DataTest(kind=kind, columns=(document.column,), to=document.to, field=other, **said)]
     assert isinstance(document, ExpressionDocument), "every form has its document"
-    return [DataTest(kind=kind, expression=document.expression, where=where, severity=severity)]
+    return [DataTest(kind=kind, expression=document.expression, **said)]

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from leapsql_core.models import ColumnSet, DataTest, ModelConfig
+from leapsql_core.names import fold
 
 _USUAL = ModelConfig()
 _write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
@@ -48,7 +49,7 @@ def column_set_key(columns: ColumnSet) -> str:
     >>> column_set_key(("b", "A")) == column_set_key(("a", "B")), column_set_key(None), column_set_key(())
     (True, '*', '[]')
     """
-    return "*" if columns is None else canonical_json(sorted({name.casefold() for name in columns}))
+    return "*" if columns is None else canonical_json(sorted({fold(name) for name in columns}))
 
 
 def config_facts(config: ModelConfig) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from leapsql_core.models import Column, DataTestResult, Model, ModelRun
+from leapsql_core.names import fold
 from leapsql_core.planning import data_test_hash
 from leapsql_core.protocols import StateReader
 from leapsql_core.session import Session
@@ -22,9 +23,9 @@ def statements_of_tests(session: Session, model: Model, columns: Iterable[Column
 
     `columns` are those that its relation has, as far as that is known: types that are not known are taken for text.
     """
-    known = {column.name.casefold(): column for column in columns}
+    known = {fold(column.name): column for column in columns}
     for test in model.config.tests:
-        known |= {name.casefold(): Column(name, "") for name in test.columns if name.casefold() not in known}
+        known |= {fold(name): Column(name, "") for name in test.columns if fold(name) not in known}
     typed = tuple(column if column.type else replace(column, type="VARCHAR") for column in known.values())
     mask, key = session.project.secrets.mask, model.unique_columns
     return tuple(

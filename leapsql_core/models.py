@@ -58,12 +58,13 @@ class Relation:
     """A table or view in the warehouse.
 
     ``catalog`` is set only where the schema alone would be ambiguous. ``schema`` is empty for a source that is written
-    without one: the database's search path finds it.
+    without one: the database's search path finds it. ``foreign``: it lies in another database, which is attached.
     """
 
     schema: str
     name: str
     catalog: str | None = None
+    foreign: bool = False
 
     @property
     def sql(self) -> str:
@@ -76,12 +77,16 @@ class Relation:
         return (fold(self.schema), fold(self.name))
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+        catalog = self.catalog if self.foreign else None
+        return ".".join(part for part in (catalog, self.schema, self.name) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class DataTest:
-    """One test of a model's rows; a failing ``error`` rolls the build back, a failing ``warn`` is reported."""
+    """One test of a model's rows; a failing ``error`` rolls the build back, a failing ``warn`` is reported.
+
+    ``limit`` is how many failures are shown at most, ``None`` if the project says it.
+    """
 
     kind: TestKind
     columns: tuple[str, ...] = ()
@@ -91,6 +96,7 @@ class DataTest:
     expression: str | None = None
     where: str | None = None
     severity: Severity = "error"
+    limit: int | None = None
 
     @property
     def label(self) -> str:
@@ -146,13 +152,19 @@ class SourceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database connection: engine, database file, default schema, settings of the session."""
+    """A database connection: engine, database file, default schema, settings of the session.
+
+    ``attached`` are other databases that it reads and never writes: their absolute paths, by the catalogs they become.
+    ``wait_seconds`` is how long a run waits for its turn there; ``None`` leaves that to who begins it.
+    """
 
     name: str
     type: str
     database: str
     schema: str
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    wait_seconds: float | None = None
+    attached: Mapping[str, str] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------------------------------------- what SQL analysis says
@@ -182,7 +194,7 @@ class TableReference:
     @property
     def key(self) -> tuple[str, ...]:
         """The parts without their case, for SQL names are compared so."""
-        return tuple(part.casefold() for part in self.parts)
+        return tuple(fold(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,11 +350,31 @@ Node = Model | Seed
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table that models read and the project does not make."""
+    """A table that models read and the project does not make.
+
+    ``steady``: nobody can write to it while this project has its database open.
+    """
 
     name: str
     relation: Relation
     config: SourceConfig
+    steady: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """What a project leaves to another environment: it reads there what it does not build itself.
+
+    ``reads`` are the relations, by the path of a model or seed, or by the name of a source. ``stale`` are those of them
+    that are not what the project says, and that were not to be built. ``nodes`` and ``parents`` are those of the whole
+    project, what is read elsewhere among them.
+    """
+
+    environment: str
+    reads: Mapping[str, Relation]
+    stale: tuple[str, ...] = ()
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +383,8 @@ class Project:
 
     ``nodes`` are models and seeds by path, parents first; ``parents`` those that each reads. ``waits`` names, per
     model, the nodes that only its tests read: they are built before it, but their failure does not stop it.
-    ``warnings`` are problems that stop nothing.
+    ``warnings`` are problems that stop nothing. ``sample_limit`` is how many failures of a test are shown at most.
+    With a ``deferral``, models that are read elsewhere are ``sources``.
     """
 
     name: str
@@ -363,6 +396,8 @@ class Project:
     waits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     secrets: Secrets = Secrets()
+    sample_limit: int = 5
+    deferral: Deferral | None = None
 
 
 # ------------------------------------------------------------------------------------------------ what the state keeps

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
+#: What steers a terminal, ends a line, turns the direction of writing round, or is not to be seen at all.
+_UNPRINTABLE: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff\\ud800-\\udfff]"
+)
 _ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -26,6 +31,27 @@ def fold(name: str) -> str:
     'ÉtÉ_a'
     """
     return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
+
+
+def printable(text: str) -> str:
+    r"""Return `text` without what would steer a terminal or turn the writing round; line ends and tabs stay.
+
+    >>> printable("a\x1b[31mb\tc\u202ed")
+    'a[31mb\tcd'
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in "\n\t" else "", text)
+
+
+def unfit_name(name: str) -> str | None:
+    r"""Return what is wrong with a name that somebody has to read and to type, ``None`` if it is fine.
+
+    >>> unfit_name("a\u202eb"), unfit_name(" "), unfit_name("größe in m²; \"x\"")
+    ('U+202E stands in a name', 'a name is blank', None)
+    """
+    found = _UNPRINTABLE.search(name)
+    if found is not None:
+        return f"U+{ord(found[0]):04X} stands in a name"
+    return None if name.strip() else "a name is blank"
 
 
 def path_of_file(file: PurePosixPath) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leapsql_core.compilation import Compiler, ProjectTexts, SeedFile
-from leapsql_core.configuration import CONFIG_FILE, ProjectConfig, read_configuration
+from leapsql_core.configuration import CONFIG_FILE, ProjectConfig, read_configuration, source_line
+from leapsql_core.documents import KeyPath
 from leapsql_core.errors import Problem, ProjectError, WarehouseError
+from leapsql_core.frontmatter import frontmatter_line
 from leapsql_core.hashing import fingerprint_bytes
-from leapsql_core.models import Project
+from leapsql_core.models import Model, Project, Source
 from leapsql_core.parse_cache import ParseCache
 from leapsql_core.rendering import MacroFile
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
@@ -119,6 +121,24 @@ def load_project(
     return LoadedProject(root, config, project, compiler, cache)
 
 
+def problem_within(root: Path, node: Model | Source, keys: KeyPath, cause: str, mend: str = "") -> Problem:
+    """Return a problem of what `keys` lead to in a model's frontmatter, or in a source's entry of `leapsql.yaml`.
+
+    Its line is found in the file as it is now; there is none if the file cannot be read any more.
+    """
+    file = node.file if isinstance(node, Model) else CONFIG_FILE
+    try:
+        text = _read_text(root / file, file)
+        if isinstance(node, Model):
+            line = frontmatter_line(text, keys, file=file)
+        else:
+            line = source_line(text, node.name, keys)
+    except ProjectError:
+        # What is wrong with the file by now will be said when it is loaded the next time.
+        return Problem(file, None, cause, mend)
+    return Problem(file, line, cause, mend)
+
+
 # ---------------------------------------------------------------------------------------------------------------- files
 
 
@@ -206,11 +226,24 @@ def _stream_paths(
         except OSError as exc:  # a link to itself, or to where nobody may look: it may be a folder of models
             problems.append(Problem(inner, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
             continue
+        if not is_folder and _is_no_file(entry):
+            # A reader of a pipe waits for its writer, and one of a device may never come to an end.
+            if entry.name.casefold().endswith((".sql", ".csv")):
+                problems.append(Problem(inner, None, "this is no file", "Put a file in its place, or take it out."))
+            continue
         if is_folder:
             place = f"{within}{entry.name}/"
             yield from _stream_paths(entry.path, above | {real}, problems, shown=inner, within=place)
         else:
             yield entry.path, within + entry.name
+
+
+def _is_no_file(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a pipe, a socket or a device; a link to nothing is none of these."""
+    try:
+        return not entry.is_file() and not entry.is_symlink()
+    except OSError:
+        return False
 
 
 def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> SeedFile | None:
@@ -219,7 +252,7 @@ def _read_seed(found: _Found, cache: ParseCache, problems: list[Problem]) -> See
         return SeedFile(found.file, content_hash, cache.seed_columns(found.path, content_hash))
     except WarehouseError as exc:
         cause = exc.cause.replace(str(found.path), found.file)
-        problems.append(Problem(found.file, None, cause, exc.mend or "Write a CSV file with one header line."))
+        problems.append(Problem(found.file, exc.line, cause, exc.mend or "Write a CSV file with one header line."))
     except OSError as exc:
         problems.append(Problem(found.file, None, f"cannot be read: {exc.strerror}", _MEND_RIGHTS))
     return None

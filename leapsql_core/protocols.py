@@ -66,6 +66,15 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedTest:
+    """A test to run: the relation that it refers to, if any, and how many failures to show at most."""
+
+    test: DataTest
+    to: Relation | None = None
+    sample: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """A model or seed as a run registers it: itself, the paths it reads, and its column lineage."""
 
@@ -91,6 +100,12 @@ class StateReader(Protocol):
 
     def get_lease(self, environment: str) -> Lease | None:
         """Return which run has the lease of `environment`, ``None`` if none has."""
+
+    def list_open_runs(self, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[Run]:
+        """Return the runs of `environment` that run though their processes have left them, the oldest first.
+
+        Those are all that run, but the one that has the lease, unless that `is_dead`.
+        """
 
     def get_model_by_id(self, model_id: str) -> StoredModel:
         """Return a registered model; `StateError` if the id is unknown."""
@@ -165,8 +180,12 @@ class StateWriter(Protocol):
         """End as failed what else is running in the environment of `run_id`, which has its lease; the ids of these.
 
         Model runs that were running have failed, those that were pending are skipped as ``cancelled``; all of them end
-        with the last that is known of their run. `StateError` if unknown, or without the lease.
+        with the last that is known of their run. So do those that runs which ended by themselves have left open; the
+        ids of these runs come first. `StateError` if unknown, or without the lease.
         """
+
+    def close_open_runs(self, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[str]:
+        """End what `list_open_runs` returns as `close_dead_runs` does, and give their leases back; the ids of these."""
 
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
         """End a run as completed, failed or cancelled, and its lease; `StateError` if unknown, or ended already."""
@@ -305,12 +324,16 @@ class WarehouseTransaction(Protocol):
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return the columns of a relation, in order."""
 
-    def run_test(
-        self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
-    ) -> DataTestResult:
-        """Run one test of a relation, with at most `sample` failing rows; `to` is the relation that it refers to.
+    def query_columns(self, query: str) -> tuple[Column, ...]:
+        """Return the columns that a query yields, in order; nothing of it is computed."""
 
-        `key` are columns that tell its rows apart.
+    def run_tests(
+        self, relation: Relation, asked: Sequence[AskedTest], *, key: Sequence[str] = ()
+    ) -> tuple[DataTestResult, ...]:
+        """Run tests of a relation, as many of several as can be in one pass over its rows, and return their results.
+
+        `key` are columns that tell its rows apart. `TestsTangledError`: they have to be run one by one; one of them
+        alone never raises it.
         """
 
     def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:
@@ -319,10 +342,11 @@ class WarehouseTransaction(Protocol):
     def greatest(self, relation: Relation, column: str) -> tuple[int, str | None]:
         """Return the row count and the greatest value of a column as text."""
 
-    def mark(self, marker: Marker, *, kind: str, record: str) -> None:
+    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None = None) -> None:
         """Write the marker of a ``table`` or ``view``, and the id of its model run as the relation's comment.
 
-        `record` is the whole `Build` as text, for a state that has lost it.
+        `record` is the whole `Build` as text, for a state that has lost it. `replaces` is the relation as the marker
+        that stood before spelled it, if there was one.
         """
 
     def disown(self, relation: Relation, *, kind: str) -> None:

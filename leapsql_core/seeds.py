@@ -60,7 +60,7 @@ def version_of_rows(file: Path, *, target: Target, root: Path) -> str | None:
     Raises:
         WarehouseError: it cannot be loaded.
     """
-    in_memory = replace(target, database=":memory:")
+    in_memory = replace(target, database=":memory:", attached={})
     with closing(open_warehouse(in_memory, root=root)) as scratch, scratch.transaction() as transaction:
         transaction.load_seed(_SCRATCH, str(file), existing=None)
         columns = transaction.columns(_SCRATCH)

@@ -16,6 +16,8 @@ from leapsql_core.models import Model, Node, Project
 from leapsql_core.names import did_you_mean
 
 _WORD = re.compile(r"(?P<up>[0-9]{0,6}\+)?(?P<core>[^+]+)(?P<down>\+[0-9]{0,6})?")
+#: What a name may hold and a word of a selection may not.
+_PARTS = re.compile(r"[,+\s]")
 _METHODS = ("materialized", "owner", "state", "tag")
 
 #: Gives the paths of models that the plan would build; asked only if a selection says ``state:changed``.
@@ -45,18 +47,28 @@ def select(
         SelectionError: a word that cannot be read or selects nothing, with the nearest names; text without a word.
     """
     expressions = list(select)
-    words = words_of(expressions)
+    words = _words(project, expressions)
     if expressions and not words:
         raise SelectionError("the selection is empty", mend="Leave it out to select everything.")
     chosen = set[str]() if words else set(project.nodes)
     for word in words:
         chosen |= _meant(project, word, changed)
-    for word in words_of(exclude):
+    for word in _words(project, exclude):
         chosen -= _meant(project, word, changed)
     return [path for path in project.nodes if path in chosen]
 
 
+def _words(project: Project, expressions: Iterable[str]) -> list[str]:
+    """Split selections into their words, but for those that are wholly the name of something, spaces and all."""
+    names = {name for path, node in project.nodes.items() for name in (path, node.name)}
+    return [word for text in expressions for word in ([text] if text in names else words_of([text]))]
+
+
 def _meant(project: Project, word: str, changed: Changed | None) -> set[str]:
+    if _PARTS.search(word):
+        named = {path for path, node in project.nodes.items() if word in (path, node.name)}
+        if named:
+            return named
     match = _WORD.fullmatch(word)
     if match is None:
         raise SelectionError(f"the selection `{word}` cannot be read", mend="Write +name, name+, +name+ or 2+name.")

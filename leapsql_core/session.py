@@ -19,6 +19,7 @@ from leapsql_core.execution import (
     Workshop,
     begun_run,
     lost_builds,
+    name_run,
     observe,
     see,
     stream_begun_run,
@@ -27,8 +28,18 @@ from leapsql_core.execution import (
     with_versions,
 )
 from leapsql_core.hashing import fingerprint
-from leapsql_core.models import Model, Project, Snapshot, Target
-from leapsql_core.planning import Observations, Plan, Prove, Texts, chosen_paths, plan, seeds_rewritten, texts_needed
+from leapsql_core.models import Model, Project, Run, Snapshot, Target
+from leapsql_core.planning import (
+    Observations,
+    Plan,
+    Prove,
+    Texts,
+    chosen_paths,
+    plan,
+    remembered,
+    seeds_rewritten,
+    texts_needed,
+)
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
 from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
 from leapsql_core.seeds import seed_path, seed_rows, seed_stands
@@ -149,14 +160,20 @@ def plan_session(
     force: bool = False,
     full_refresh: bool = False,
     look: bool = True,
+    remember: bool = False,
 ) -> Planned:
     """Decide what would be built; nothing is written. Without `look` the warehouse is left alone.
+
+    Then what was not looked at is to be checked; with `remember` it is taken to be as the state remembers it.
 
     Raises:
         StateError: the state cannot be read.
     """
     with closing(open_state_reader(session.state_path)) as state:
-        seen = Seen(state.read_snapshot(session.project.environment), Observations(settings=_settings(session)))
+        snapshot = state.read_snapshot(session.project.environment)
+        seen = Seen(snapshot, Observations(settings=_settings(session)))
+        if remember and not look:
+            seen = Seen(snapshot, remembered(session.project, snapshot, settings=_settings(session)))
         if look:
             with masked(session):
                 seen = _look(session, seen.snapshot, selection, history=state.read_history())
@@ -277,10 +294,16 @@ def stream_session_run(
         with begun_now as begun:
             left = max(0.0, wait_seconds - (time.monotonic() - began))
             warehouse = open_warehouse(
-                project.target, root=session.root, wait_seconds=left, on_wait=on_wait, config=connection_config
+                project.target,
+                root=session.root,
+                wait_seconds=left,
+                on_wait=on_wait,
+                config=connection_config,
+                holder=f"run {begun.run.id} of environment {project.environment}",
+                knows=lambda pid: name_run(state, pid),
             )
-            session.loaded.cache.save()
             with closing(warehouse), _proving(session) as prove:
+                session.loaded.cache.save()
                 yield from stream_begun_run(_workshop(session, state, warehouse, prove), options, begun)
                 session.loaded.cache.save()
 
@@ -315,14 +338,18 @@ def models_built_in(session: Session, *, orchestrator_run_id: str) -> set[str]:
     """
     with closing(open_state_reader(session.state_path)) as state:
         paths = {model.id: model.path for model in state.list_models()}
-        runs = state.list_runs(environment=session.project.environment, limit=_RECENT_RUNS)
         return {
             paths[model_run.model_id]
-            for run in runs
-            if run.orchestrator_run_id == orchestrator_run_id
+            for run in runs_for(state, session.project.environment, orchestrator_run_id=orchestrator_run_id)
             for model_run in state.get_model_runs_for_run(run.id)
             if model_run.status == "success"
         }
+
+
+def runs_for(state: StateReader, environment: str, *, orchestrator_run_id: str) -> list[Run]:
+    """Return what one orchestrator run has run in an environment, the latest first."""
+    runs = state.list_runs(environment=environment, limit=_RECENT_RUNS)
+    return [run for run in runs if run.orchestrator_run_id == orchestrator_run_id]
 
 
 def find_database(start: Path, *, environ: Mapping[str, str], environment: str | None = None) -> str:
@@ -335,3 +362,9 @@ def find_database(start: Path, *, environ: Mapping[str, str], environment: str |
     root = find_root(start)
     config = load_configuration(root, environ=environ, environment=environment)
     return database_path(config.target, root)
+
+
+def find_catalog(session: Session) -> tuple[str, str]:
+    """Return the one true path of the database that a session builds in, and the name it goes by in SQL."""
+    database = database_path(session.project.target, session.root)
+    return database if database == ":memory:" else os.path.realpath(database), catalog_of(database)

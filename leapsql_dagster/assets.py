@@ -9,7 +9,7 @@ import dagster as dg
 
 from leapsql_core import Node
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind, check_specs
-from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, load_assets
+from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, collecting_nothing, load_assets
 from leapsql_dagster.metadata import definition_metadata
 from leapsql_dagster.stepping import quietly
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
@@ -26,10 +26,13 @@ def leapsql_assets(
     exclude: str | Sequence[str] = (),
     name: str | None = None,
     translator: DagsterLeapSQLTranslator | None = None,
+    key_prefix: str | Sequence[str] = (),
     checks: Collection[CheckKind] = CHECK_KINDS,
+    description: str | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
     required_resource_keys: set[str] | None = None,
     op_per_model: Literal[False] = False,
 ) -> Callable[[Compute], dg.AssetsDefinition]: ...
@@ -43,13 +46,36 @@ def leapsql_assets(
     exclude: str | Sequence[str] = (),
     name: str | None = None,
     translator: DagsterLeapSQLTranslator | None = None,
+    key_prefix: str | Sequence[str] = (),
     checks: Collection[CheckKind] = CHECK_KINDS,
+    description: str | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
     required_resource_keys: set[str] | None = None,
     op_per_model: Literal[True],
 ) -> Callable[[Compute], list[dg.AssetsDefinition]]: ...
+
+
+@overload
+def leapsql_assets(
+    *,
+    project: LeapSQLProject | str | os.PathLike[str],
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    name: str | None = None,
+    translator: DagsterLeapSQLTranslator | None = None,
+    key_prefix: str | Sequence[str] = (),
+    checks: Collection[CheckKind] = CHECK_KINDS,
+    description: str | None = None,
+    op_tags: Mapping[str, Any] | None = None,
+    pool: str | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
+    required_resource_keys: set[str] | None = None,
+    op_per_model: bool,
+) -> Callable[[Compute], dg.AssetsDefinition | list[dg.AssetsDefinition]]: ...
 
 
 def leapsql_assets(
@@ -59,10 +85,13 @@ def leapsql_assets(
     exclude: str | Sequence[str] = (),
     name: str | None = None,
     translator: DagsterLeapSQLTranslator | None = None,
+    key_prefix: str | Sequence[str] = (),
     checks: Collection[CheckKind] = CHECK_KINDS,
+    description: str | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
     required_resource_keys: set[str] | None = None,
     op_per_model: bool = False,
 ) -> Callable[[Compute], Any]:
@@ -75,10 +104,11 @@ def leapsql_assets(
             yield from leapsql.run(context)
 
     The project is read now; nothing is written and no warehouse is opened. `select` and `exclude` are selections as on
-    the command line; `name` is the op's, the function's own by default. `checks` says which asset checks there are:
-    ``build`` for each asset, ``tests`` for the tests of models. `pool` is one for the database by default: limit it to
-    1 in the instance, and runs on one database file queue. With `op_per_model` each asset has an op of its own, and a
-    list of definitions is returned; it is meant for warehouses that are servers.
+    the command line; `key_prefix` stands before the keys of models and seeds. `name` and `description` are the op's,
+    by default the function's own. `checks` says which asset checks there are: ``build`` for each asset, ``tests`` for
+    the tests of models. `pool` is one for the database by default: limit it to 1 in the instance, and runs on one
+    database file queue. With `op_per_model` each asset has an op of its own, and a list of definitions is returned; it
+    is meant for warehouses that are servers.
 
     Raises:
         ProjectError: the project has problems.
@@ -88,12 +118,14 @@ def leapsql_assets(
     where = project if isinstance(project, LeapSQLProject) else LeapSQLProject(project)
 
     @quietly()
+    @collecting_nothing()
     def decorate(compute: Compute) -> dg.AssetsDefinition | list[dg.AssetsDefinition]:
         op = name or compute.__name__
         loaded = load_assets(
             op,
             where,
             translator=translator or DagsterLeapSQLTranslator(),
+            key_prefix=[key_prefix] if isinstance(key_prefix, str) else key_prefix,
             select=[select] if isinstance(select, str) else select,
             exclude=[exclude] if isinstance(exclude, str) else exclude,
         )
@@ -104,10 +136,12 @@ def leapsql_assets(
                 specs=specs,
                 check_specs=tested,
                 name=op,
+                description=description,
                 can_subset=True,
                 op_tags=op_tags,
                 pool=pool or _pool_of(loaded),
                 retry_policy=retry_policy,
+                backfill_policy=backfill_policy,
                 required_resource_keys=required_resource_keys,
             )(compute)
 
@@ -127,7 +161,7 @@ def asset_specs(loaded: LoadedAssets) -> list[dg.AssetSpec]:
 
 
 def _spec(loaded: LoadedAssets, node: Node) -> dg.AssetSpec:
-    spec = loaded.translator.get_asset_spec(node)
+    spec = loaded.specs[node.path]
     own = [dg.AssetDep(loaded.keys[entry.name]) for entry in node.inputs]
     given = {dep.asset_key for dep in spec.deps}
     return spec.replace_attributes(

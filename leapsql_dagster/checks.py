@@ -11,6 +11,8 @@ import dagster as dg
 
 from leapsql_core import Column, DataTestResult, Model, Node, Trace, statements_of_tests
 from leapsql_dagster.loading import LoadedAssets
+from leapsql_dagster.markdown import fenced
+from leapsql_dagster.translator import fit_for_key
 
 CheckKind = Literal["build", "tests"]
 
@@ -60,17 +62,18 @@ def _specs_of_tests(loaded: LoadedAssets, model: Model, key: dg.AssetKey) -> Ite
     trace = loaded.planned.snapshot.traces.get(model.path)
     mask = loaded.session.project.secrets.mask
     statements = statements_of_tests(loaded.session, model, _columns(model, trace))
-    for name, test, sql in zip(names_of_tests(model), model.config.tests, statements, strict=True):
+    names = names_of_tests(model)
+    for test, sql in zip(model.config.tests, statements, strict=True):
         effect = "the build is rolled back" if test.severity == "error" else "the build stands, and says so"
         yield dg.AssetCheckSpec(
-            name,
+            names[test.label],
             asset=key,
             blocking=test.severity == "error",
             description=f"{mask(test.label)}: if a row fails it, {effect}.",
             metadata={
                 "leapsql/test": mask(test.label),
                 "leapsql/severity": test.severity,
-                "leapsql/sql": dg.MetadataValue.md(f"```sql\n{sql}\n```"),
+                "leapsql/sql": dg.MetadataValue.md(fenced(sql, "sql")),
             },
         )
 
@@ -81,25 +84,23 @@ def _columns(model: Model, trace: Trace | None) -> tuple[Column, ...]:
     return tuple(Column(column.name, "") for column in model.lineage.columns or ())
 
 
-def names_of_tests(node: Node) -> tuple[str, ...]:
-    """Return the names of the checks that a node's tests become, in the order of its tests; none of a seed's."""
-    if not isinstance(node, Model):
-        return ()
-    names: list[str] = []
-    for test in node.config.tests:
+def names_of_tests(node: Node) -> dict[str, str]:
+    """Return the names of the checks that a node's tests become, by the labels of the tests; none of a seed's."""
+    names: dict[str, str] = {}
+    for test in node.config.tests if isinstance(node, Model) else ():
         name = _name(test.label)
         # Labels differ within a model; what is left of them in a name may not.
-        names.append(name if name not in names else f"{name}_{_digest(test.label)}")
-    return tuple(names)
+        names[test.label] = name if name not in names.values() else f"{name}_{_digest(test.label)}"
+    return names
 
 
 def _name(label: str) -> str:
     """Return a test's label as Dagster takes names.
 
-    >>> _name("relationships(customer → customers.id)")
-    'relationships_customer_customers_id'
+    >>> _name("relationships(customer → customers.id)"), _name("not_null(größe)")
+    ('relationships_customer_customers_id', 'not_null_grou00dfe')
     """
-    name = _NOT_IN_NAMES.sub("_", label).strip("_")
+    name = _NOT_IN_NAMES.sub("_", fit_for_key(label)).strip("_")
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}_{_digest(label)}"
 
 
@@ -109,7 +110,7 @@ def _digest(label: str) -> str:
 
 def verdict_of_build(key: dg.AssetKey, said: str, *, passed: bool, error: str | None = None) -> Verdict:
     """Return what the `build` check of an asset says; `error` is shown whole."""
-    metadata = {} if error is None else {"leapsql/error": dg.MetadataValue.md(f"```\n{error}\n```")}
+    metadata = {} if error is None else {"leapsql/error": dg.MetadataValue.md(fenced(error))}
     return Verdict(dg.AssetCheckKey(key, BUILD_CHECK), passed, said, metadata=metadata)
 
 

@@ -4,18 +4,34 @@ The project itself stays out of Dagster's metadata, which Dagster copies and ser
 holds it. Loading reads files and, read only, the state; it writes nothing and opens no warehouse.
 """
 
+import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, AssetsDefinition
+from dagster import AssetKey, AssetsDefinition, AssetSpec, DagsterError
 
-from leapsql_core import LeapSQLError, Node, Planned, Session, Source, UsageError, choose, open_session, plan_session
-from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS, quietly
+from leapsql_core import (
+    Base,
+    LeapSQLError,
+    Node,
+    Planned,
+    Session,
+    Source,
+    UsageError,
+    choose,
+    open_base,
+    open_session,
+    plan_session,
+)
+from leapsql_dagster.meta import check_meta
+from leapsql_dagster.stepping import quietly
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -27,8 +43,10 @@ class LeapSQLProject:
     """Where a project lies, and as what it is read: everything that its assets are loaded from.
 
     `environment` defaults to that of `leapsql.yaml`, `state_path` to the one configured there. `variables` and
-    `database` win over what is configured. `repository_url` is the address under which the project's folder is shown
-    in a browser, such as ``https://github.com/acme/shop/blob/main/sql``: links to its files are made of it.
+    `database` win over what is configured. In any environment but `defer_to` itself, what that one holds just so is not
+    built but read there; `state_of` is its state, by default the one configured. `repository_url` is the address under
+    which the project's folder is shown in a browser, such as ``https://github.com/acme/shop/blob/main/sql``: links to
+    its files are made of it.
     """
 
     project_dir: str | os.PathLike[str]
@@ -36,6 +54,8 @@ class LeapSQLProject:
     variables: Mapping[str, Any] | None = None
     state_path: str | os.PathLike[str] | None = None
     database: str | None = None
+    defer_to: str | None = None
+    state_of: str | os.PathLike[str] | None = None
     repository_url: str | None = None
 
     def open(self) -> Session:
@@ -54,21 +74,42 @@ class LeapSQLProject:
             database=self.database,
         )
 
+    def base_of(self, session: Session, *, wait_seconds: float = 0.0, look: bool = True) -> Base | None:
+        """Return what `session` defers to, ``None`` if it builds everything itself; see `leapsql_core.open_base`.
+
+        Raises:
+            UsageError: that environment cannot be deferred to.
+            WarehouseError: its database is held by another process.
+        """
+        if self.defer_to is None or self.defer_to == session.project.environment:
+            return None
+        return open_base(
+            session,
+            self.defer_to,
+            environ=dict(os.environ),
+            state_path=None if self.state_of is None else Path(self.state_of),
+            wait_seconds=wait_seconds,
+            look=look,
+        )
+
 
 @dataclass(frozen=True)
 class LoadedAssets:
     """A project as this process loaded it, which of it are assets, and under which keys.
 
-    `id` names exactly this content in this process. `keys` are of every model and seed of the project and every
-    source, `paths` lead back for what are assets here, parents first.
+    `id` names exactly this content in this process. `specs` and `keys` are of every model and seed of the project, by
+    path, and of every source, by name: the translator's, models and seeds with `key_prefix` before their keys. `paths`
+    lead back from the keys of what are assets here, parents first.
     """
 
     id: str
     project: LeapSQLProject
     session: Session
     translator: DagsterLeapSQLTranslator
+    key_prefix: Sequence[str]
     select: Sequence[str]
     exclude: Sequence[str]
+    specs: Mapping[str, AssetSpec]
     keys: Mapping[str, AssetKey]
     paths: Mapping[AssetKey, str]
     planned: Planned
@@ -78,6 +119,11 @@ class LoadedAssets:
         return [self.session.project.nodes[path] for path in self.paths.values()]
 
 
+CONFIG_FILE = "leapsql.yaml"
+_KEY_NAME = re.compile(r"[A-Za-z0-9_]+")
+_MEND_KEY = "Write another: meta: {dagster: {asset_key: [schema, name]}}, or make get_asset_spec give one."
+_MEND_SPEC = "Correct `meta: dagster:`, owner or tags of it, or get_asset_spec."
+
 _loaded: dict[str, LoadedAssets] = {}
 
 
@@ -86,6 +132,7 @@ def load_assets(
     project: LeapSQLProject,
     *,
     translator: DagsterLeapSQLTranslator,
+    key_prefix: Sequence[str] = (),
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> LoadedAssets:
@@ -96,15 +143,18 @@ def load_assets(
     """
     session = project.open()
     planned = plan_session(session, look=False)
-    keys = asset_keys(session, translator)
+    specs = specs_of(session, translator, key_prefix)
+    keys = {name: spec.key for name, spec in specs.items()}
     chosen = choose(session, select, exclude=exclude, look=False)
     loaded = LoadedAssets(
-        id=f"{name}-{_digest(session, project)}",
+        id=f"{name}-{_digest(session, project, [list(key_prefix), list(select), list(exclude)])}",
         project=project,
         session=session,
         translator=translator,
+        key_prefix=tuple(key_prefix),
         select=tuple(select),
         exclude=tuple(exclude),
+        specs=specs,
         keys=keys,
         paths={keys[path]: path for path in chosen},
         planned=planned,
@@ -114,53 +164,75 @@ def load_assets(
 
 
 @quietly()
-def asset_keys(session: Session, translator: DagsterLeapSQLTranslator) -> dict[str, AssetKey]:
-    """Return the key of every model, seed and source by its path or name.
+def specs_of(
+    session: Session, translator: DagsterLeapSQLTranslator, key_prefix: Sequence[str] = ()
+) -> dict[str, AssetSpec]:
+    """Return what a translator says of every model, seed and source by its path or name.
 
     Raises:
-        UsageError: two models or seeds have one key.
+        ProjectError: `meta.dagster` of some of them says what it may not.
+        UsageError: two models or seeds have one key, or one that Dagster does not take.
     """
     project = session.project
-    keys: dict[str, AssetKey] = {}
-    made: dict[AssetKey, str] = {}
-    for path, node in project.nodes.items():
-        keys[path] = translator.get_asset_spec(node).key
-        other = made.setdefault(keys[path], path)
-        if other != path:
-            raise UsageError(
-                f"{other} and {path} have the same asset key {keys[path].to_user_string()}",
-                mend="Make get_asset_spec give them different keys.",
-            )
     sources: list[Source] = list(project.sources.values())
-    keys.update({source.name: translator.get_asset_spec(source).key for source in sources})
-    return keys
+    check_meta(session.root, [*project.nodes.values(), *sources])
+    specs: dict[str, AssetSpec] = {}
+    made: dict[str, Node] = {}
+    for path, node in project.nodes.items():
+        specs[path] = _spec(translator, node, node.file, key_prefix)
+        # Dagster makes a name of a key, in which some signs are one.
+        other = made.setdefault(specs[path].key.to_python_identifier(), node)
+        if other is not node:
+            raise UsageError(
+                f"{node.file}: {other.path} and {path} have the same asset key {specs[path].key.to_user_string()},"
+                f" the former in {other.file}",
+                mend=_MEND_KEY,
+            )
+    specs.update({source.name: _spec(translator, source, CONFIG_FILE, ()) for source in sources})
+    return specs
 
 
-def read_through_views(loaded: LoadedAssets, node: Node) -> dict[AssetKey, bool]:
-    """Return what can make a node stale, with whether it reads it directly; in place of views, what lies behind them.
+def _spec(translator: DagsterLeapSQLTranslator, node: Node | Source, file: str, key_prefix: Sequence[str]) -> AssetSpec:
+    """Return what a translator says of a node, which is written or meant in `file`."""
+    name = node.name if isinstance(node, Source) else node.path
+    try:
+        spec = translator.get_asset_spec(node)
+        if key_prefix:
+            spec = spec.replace_attributes(key=spec.key.with_prefix(key_prefix))
+    except DagsterError as exc:
+        raise UsageError(f"{file}: {name} cannot be an asset: {exc}", mend=_MEND_SPEC) from exc
+    if not _KEY_NAME.fullmatch(spec.key.to_python_identifier()):
+        said = spec.key.to_user_string()
+        cause = f"{file}: {name} cannot have the asset key {said}: Dagster takes letters, digits and _"
+        raise UsageError(cause, mend=_MEND_KEY)
+    return spec
 
-    So Dagster sees it where it knows virtual assets: of a view itself only the code counts. Where it does not, a view
-    is as good as a table.
+
+def join_loaded(loaded: LoadedAssets, keys: Mapping[str, AssetKey]) -> None:
+    """Let sources of loaded assets stand under other `keys`, by name: those of the assets that make them."""
+    _loaded[loaded.id] = replace(loaded, keys={**loaded.keys, **keys})
+
+
+@contextmanager
+def collecting_nothing() -> Iterator[None]:
+    """Keep Python from looking for garbage in a block that makes many objects, all of which stay.
+
+    It would look through everything that Dagster holds, again and again: half the time that loading takes.
     """
-    nodes, read = loaded.session.project.nodes, dict[AssetKey, bool]()
-    if KNOWS_VIRTUAL_ASSETS and node.materialized == "view":
-        return read
-    left = [(entry.name, True) for entry in node.inputs]
-    while left:
-        name, directly = left.pop()
-        found = nodes.get(name)
-        if KNOWS_VIRTUAL_ASSETS and found is not None and found.materialized == "view":
-            left += [(entry.name, False) for entry in found.inputs]
-        else:
-            read[loaded.keys[name]] = directly or read.get(loaded.keys[name], False)
-    return read
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
-def _digest(session: Session, project: LeapSQLProject) -> str:
+def _digest(session: Session, project: LeapSQLProject, chosen: list[list[str]]) -> str:
     """Return what tells this content of this project from any other: two that share it can stand for each other."""
     content = {path: node.content_hash for path, node in session.project.nodes.items()}
     place = [str(session.root), str(session.state_path), session.project.environment, project.database]
-    return hashlib.sha256(json.dumps([place, content], sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([place, chosen, content], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def sole_project() -> LeapSQLProject:
@@ -193,7 +265,18 @@ def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:
         LeapSQLError: it was not made by `leapsql_assets`.
     """
     for metadata in assets.metadata_by_key.values():
-        name = metadata.get(PROJECT_METADATA)
-        if isinstance(name, str) and name in _loaded:
-            return _loaded[name]
+        name = loaded_id_of(metadata)
+        if name is not None:
+            return loaded_assets_by_id(name)
     raise LeapSQLError("these assets were not made by @leapsql_assets", mend="Decorate their function with it.")
+
+
+def loaded_id_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return the id of the loaded assets that an asset with this metadata belongs to, ``None`` if it is no model."""
+    name = metadata.get(PROJECT_METADATA)
+    return name if isinstance(name, str) and name in _loaded else None
+
+
+def loaded_assets_by_id(name: str) -> LoadedAssets:
+    """Return the loaded assets of an id that `loaded_id_of` gave."""
+    return _loaded[name]

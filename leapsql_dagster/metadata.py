@@ -9,6 +9,7 @@ import dagster as dg
 
 from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Seed
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
+from leapsql_dagster.markdown import fenced, plain
 from leapsql_dagster.stepping import quietly
 
 COLUMN_SCHEMA = "dagster/column_schema"
@@ -89,7 +90,7 @@ def _seen(loaded: LoadedAssets, done: ModelFinished) -> dict[str, Any]:
     if done.data_version is not None:
         metadata["leapsql/data_version"] = done.data_version
     if done.sql is not None:
-        metadata["leapsql/sql"] = dg.MetadataValue.md(f"```sql\n{done.sql}\n```")
+        metadata["leapsql/sql"] = dg.MetadataValue.md(fenced(done.sql, "sql"))
     lineage = column_lineage(loaded, node)
     if lineage is not None:
         metadata[COLUMN_LINEAGE] = lineage
@@ -109,7 +110,7 @@ def _reasons(done: ModelFinished, came_from: Sequence[Origin], *, run_id: str, e
     if came_from:
         metadata["leapsql/why"] = dg.MetadataValue.md(_why_tree(done, came_from))
     if done.difference is not None:
-        metadata["leapsql/difference"] = dg.MetadataValue.md(f"```diff\n{done.difference}\n```")
+        metadata["leapsql/difference"] = dg.MetadataValue.md(fenced(done.difference, "diff"))
     return metadata
 
 
@@ -186,21 +187,17 @@ def _promised(tests: Iterable[DataTest], kind: str, column: str) -> bool:
 
 def _why_tree(done: ModelFinished, came_from: Sequence[Origin]) -> str:
     """Return the chain from a model up to the changes that began it, with the columns read on the way."""
-    lines = [f"- **{done.path}** {done.reason}: {_in_one_line(done.detail)}"]
+    lines = [f"- **{plain(done.path)}** {plain(done.reason)}: {plain(done.detail)}"]
     for origin in came_from:
-        said = "" if origin.reason is None else f" {origin.reason}: {_in_one_line(origin.detail)}"
+        said = "" if origin.reason is None else f" {plain(origin.reason)}: {plain(origin.detail)}"
         columns = "all its columns" if origin.columns is None else ", ".join(origin.columns) or "the number of its rows"
-        lines.append(f"{'  ' * origin.depth}- **{origin.path}**{said}, read for {columns}")
+        lines.append(f"{'  ' * origin.depth}- **{plain(origin.path)}**{said}, read for {plain(columns)}")
     return "\n".join(lines)
-
-
-def _in_one_line(text: str) -> str:
-    return " ".join(text.split("\n"))
 
 
 def _tests_table(done: ModelFinished) -> str:
     rows = [
-        f"| {_cell(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'}"
+        f"| {plain(result.test.label)} | {'passed' if result.passed else f'{result.failures} failing'}"
         f" | {_tested(result)} |"
         for result in done.tests
     ]
@@ -215,12 +212,8 @@ def _tested(result: DataTestResult) -> str:
 
 def _lineage_table(lineage: dg.TableColumnLineage) -> str:
     rows = [
-        f"| {_cell(column)} | {_cell(', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps))} |"
+        f"| {plain(column)} | {plain(', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps))} |"
         for column, deps in lineage.deps_by_column.items()
     ]
     more = [f"| … {len(rows) - _MOST_LINEAGE_ROWS} more | |"] if len(rows) > _MOST_LINEAGE_ROWS else []
     return "\n".join(["| column | from |", "|---|---|", *rows[:_MOST_LINEAGE_ROWS], *more])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

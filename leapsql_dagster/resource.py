@@ -1,8 +1,11 @@
 """`LeapSQLResource`: what an op runs models with, and a `DuckDBResource` over the same database for Python assets."""
 
+import atexit
 import os
-from collections.abc import Iterator
+import weakref
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +21,14 @@ from leapsql_dagster.running import Means, ReportUnchanged, stream_run
 from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
 
 _AGENT = {"custom_user_agent": "dagster"}
+_WAIT_SECONDS = 120.0
+
+
+def _close(results: "weakref.ref[Generator[RunResult, None, None]]") -> None:
+    """End a run that nobody has ended, if nobody has forgotten it either: that has ended it."""
+    left = results()
+    if left is not None:
+        left.close()
 
 
 class LeapSQLResource(DuckDBResource):
@@ -46,9 +57,10 @@ class LeapSQLResource(DuckDBResource):
     )
     vars: dict[str, Any] = Field(default_factory=dict, description="Variables that win over those of leapsql.yaml.")
     max_parallel: int = Field(default=4, description="How many models to build at the same time.")
-    wait_seconds: float = Field(
-        default=120.0,
-        description="How long to wait for another run, or a database that another process holds, in seconds.",
+    wait_seconds: float | None = Field(
+        default=None,
+        description="How long to wait for another run, or a database that another process holds, in seconds;"
+        " as leapsql.yaml says, if it is not set, else 120.",
     )
     report_unchanged: ReportUnchanged = Field(
         default="freshness",
@@ -85,19 +97,25 @@ class LeapSQLResource(DuckDBResource):
             session = loaded.session if project is loaded.project else project.open()
         except LeapSQLError as exc:
             raise dg.Failure(description=str(exc), allow_retries=False) from exc
-        yield from stream_run(
-            context,
-            loaded,
-            session,
-            settings,
-            Means(
-                self.max_parallel,
-                self.wait_seconds,
-                {**_AGENT, **self.connection_config},
-                self.emission,
-                self.report_unchanged,
-            ),
+        means = Means(
+            parallel=self.max_parallel,
+            wait_seconds=self._seconds_to_wait(session.project.target.wait_seconds),
+            connection_config={**_AGENT, **self.connection_config},
+            emission=self.emission,
+            report_unchanged=self.report_unchanged,
         )
+        results = stream_run(context, loaded, session, settings, project=project, means=means)
+        # A termination that comes while Dagster stores an event tells the op nothing: Dagster leaves it where it is.
+        at_exit = partial(_close, weakref.ref(results))
+        atexit.register(at_exit)
+        try:
+            yield from results
+        finally:
+            atexit.unregister(at_exit)
+
+    def _seconds_to_wait(self, configured: float | None) -> float:
+        wait = configured if self.wait_seconds is None else self.wait_seconds
+        return _WAIT_SECONDS if wait is None else wait
 
     @contextmanager
     def get_connection(self) -> Iterator[Any]:

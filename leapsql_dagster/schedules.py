@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import LeapSQLError
-from leapsql_dagster.asking import Ask, ask
+from leapsql_dagster.asking import Ask, Narrowed, ask
+from leapsql_dagster.launching import names_of
 from leapsql_dagster.loading import projects_of
 
 
@@ -16,6 +17,9 @@ def build_changed_models_schedule(
     job: Any,
     cron_schedule: str | Sequence[str],
     name: str | None = None,
+    environment: str | None = None,
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     execution_timezone: str | None = None,
     resource_key: str = "leapsql",
     tags: dict[str, str] | None = None,
@@ -25,24 +29,29 @@ def build_changed_models_schedule(
     """Return a schedule that asks `job` for what the plan says to build or to check.
 
     A tick reads files and state, never the warehouse: whether sources have moved is looked at by the run, which skips
-    what needs no build. A project that does not compile launches nothing; the tick says why.
+    what needs no build. `environment` is another one than that of the resource, `select` and `exclude` narrow down what
+    is asked for, as on the command line. A project that does not compile launches nothing; the tick says why.
     """
     loaded = projects_of(assets)
+    narrowed = Narrowed(environment, select, exclude)
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         resource = getattr(context.resources, resource_key)
         try:
-            asks = [ask(one, resource) for one in loaded]
+            asks = [ask(one, resource, remember=False, narrowed=narrowed) for one in loaded]
         except LeapSQLError as exc:
             return dg.SkipReason(f"The project cannot be planned: {exc}")
         in_job = job.selection.resolve(context.repository_def.asset_graph)
         keys = keys_to_schedule(asks, in_job)
         waiting = [path for one in asks for path in one.waiting]
         if waiting:
-            context.log.warning(f"Reload the definitions to build: {', '.join(waiting)}")
+            context.log.warning(f"Reload the definitions to build: {names_of(waiting)}")
         if not keys:
             return dg.SkipReason("Nothing of the job needs a build or a check.")
-        return dg.RunRequest(asset_selection=sorted(keys))
+        builds = [key for one in asks for key in one.builds if key in keys]
+        checks = [key for one in asks for key in one.checks if key in keys]
+        context.log.info(f"To build: {names_of(builds) or 'nothing'}. To check: {names_of(checks) or 'nothing'}.")
+        return dg.RunRequest(asset_selection=sorted(keys), tags=narrowed.tags)
 
     return dg.ScheduleDefinition(
         name=name or f"{job.name}_schedule",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from leapsql_core import UsageError
@@ -50,13 +50,11 @@ class RunSettings:
         `environment` is the one that `loaded` was read for.
         """
         variables = {**(loaded.variables or {}), **self.variables}
-        chosen = LeapSQLProject(
-            project_dir=loaded.project_dir,
+        chosen = replace(
+            loaded,
             environment=self.environment or loaded.environment,
             variables=variables or None,
-            state_path=loaded.state_path,
             database=database or loaded.database,
-            repository_url=loaded.repository_url,
         )
         same = (
             (chosen.environment or environment) == environment

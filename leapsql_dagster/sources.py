@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import LeapSQLError, Source, plan_session, source_versions
-from leapsql_dagster.asking import as_the_resource_says
+from leapsql_dagster.asking import project_for
 from leapsql_dagster.loading import LoadedAssets, loaded_assets_of
 from leapsql_dagster.stepping import quietly
 
@@ -17,14 +17,15 @@ def build_observable_sources(
     *,
     exclude: Collection[str] = (),
     name: str | None = None,
-    group_name: str = "sources",
+    group_name: str | None = None,
     resource_key: str = "leapsql",
 ) -> dg.AssetsDefinition:
     """Return observable assets for the sources of a project, so that Dagster knows when they moved.
 
     An observation takes the version of what is read of a source, by whomever. Runs that build from observed sources
     report what they saw, so that consumers are fresh afterwards. `exclude` names sources that other assets make; those
-    versioned ``never`` or ``always`` have no version to observe and are left out.
+    versioned ``never`` or ``always`` have no version to observe and are left out. `group_name` wins over what the
+    translator says.
 
     Raises:
         LeapSQLError: `assets` were not made by `leapsql_assets`, or there is no source to observe.
@@ -60,7 +61,7 @@ def build_observable_sources(
 
 def _versions(loaded: LoadedAssets, resource: Any) -> dict[str, str]:
     try:
-        observations = plan_session(as_the_resource_says(loaded, resource).open()).observations
+        observations = plan_session(project_for(loaded, resource).open()).observations
     except LeapSQLError as exc:
         raise dg.Failure(description=str(exc)) from exc
     if observations.relations is None:
@@ -68,7 +69,7 @@ def _versions(loaded: LoadedAssets, resource: Any) -> dict[str, str]:
     return source_versions(observations)
 
 
-def _spec(loaded: LoadedAssets, source: Source, group_name: str) -> dg.AssetSpec:
-    spec = loaded.translator.get_asset_spec(source)
+def _spec(loaded: LoadedAssets, source: Source, group_name: str | None) -> dg.AssetSpec:
+    spec = loaded.specs[source.name].replace_attributes(key=loaded.keys[source.name])
     metadata = {"dagster/table_name": str(source.relation), **spec.metadata}
-    return spec.replace_attributes(group_name=spec.group_name or group_name, metadata=metadata)
+    return spec.replace_attributes(group_name=group_name or spec.group_name, metadata=metadata)

@@ -1,6 +1,7 @@
-"""What Dagster keeps to itself and this plugin needs: which assets other steps of a run wait for, and their release.
+"""What Dagster keeps to itself and this plugin needs.
 
-All of it rests on what is private in Dagster, so it stands here alone and is tested on every supported version.
+Which assets other steps of a run wait for, and their release; what a materialization is made of; other keys for what
+assets read. All rest on what is private in Dagster, so they stand here alone and are tested on every supported version.
 """
 
 import warnings
@@ -97,6 +98,27 @@ def release(key: dg.AssetKey) -> dg.Output[None]:
 def release_check(key: dg.AssetCheckKey) -> dg.Output[None]:
     """Return an output that lets the steps that wait for a blocking check go on, and records no result."""
     return dg.Output(None, output_name=f"{key.asset_key.to_python_identifier()}_{key.name}".replace(".", "_"))
+
+
+def with_keys_replaced(
+    definition: dg.AssetsDefinition, replaced: Mapping[dg.AssetKey, dg.AssetKey]
+) -> dg.AssetsDefinition:
+    """Return a definition that reads other assets in place of some.
+
+    The public way, `map_asset_specs`, changes what the graph shows and lets the steps run in any order.
+    """
+    return definition.with_attributes(asset_key_replacements=replaced)
+
+
+def step_key(context: dg.AssetExecutionContext) -> str:
+    """Return the key of the step that runs."""
+    return context.op_execution_context.get_step_execution_context().step.key
+
+
+def failed_in(instance: dg.DagsterInstance, run_id: str, step: str) -> bool:
+    """Tell whether a step failed in a run, or was cut off in it."""
+    stats = instance.get_run_step_stats(run_id, step_keys=[step])
+    return any(one.status is not None and one.status.value not in ("SUCCESS", "SKIPPED") for one in stats)
 
 
 # ----------------------------------------------------------------------------------- what a materialization is made of

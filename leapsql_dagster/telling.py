@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from leapsql_core import DataTestResult, ModelFinished, ModelRun, Session, is_undone, origins
+from leapsql_core import DataTestResult, ModelFinished, ModelRun, Node, Session, is_undone, origins
 from leapsql_dagster.checks import Verdict, names_of_tests, verdict_of_build, verdict_of_test
 from leapsql_dagster.emitting import Emitter, RunResult
-from leapsql_dagster.loading import LoadedAssets, read_through_views
+from leapsql_dagster.loading import LoadedAssets
 from leapsql_dagster.metadata import materialization_metadata
+from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
 
 
 @dataclass(slots=True)
@@ -19,7 +20,8 @@ class Telling:
     In an environment that the assets do not stand for, nothing that Dagster shows of them has happened: then
     `materializes` is false, and nothing is told but that the steps which wait may go on. `reported` are
     assets that are materialized as they stand when they needed no build; with `report_stale`, so are all that Dagster
-    takes for missing or stale. ``finished`` holds the ends of models so far, by path.
+    takes for missing or stale. ``finished`` holds the ends of models so far, by path, ``standing`` why others that are
+    selected are not built in this run.
     """
 
     loaded: LoadedAssets
@@ -30,6 +32,7 @@ class Telling:
     report_stale: bool = False
     run_id: str = ""
     finished: dict[str, ModelFinished] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> list[ModelFinished]:
@@ -47,8 +50,19 @@ class Telling:
         """Tell that a run began; of its sources those are told that Dagster observes."""
         self.run_id = run_id
         for name, version in sources.items():
-            if self.materializes and self.loaded.keys[name] in observed:
-                yield from self.emitter.observe(self.loaded.keys[name], version)
+            key = self.loaded.keys.get(name)
+            if self.materializes and key is not None and key in observed:
+                yield from self.emitter.observe(key, version)
+
+    def stand(self, paths: Collection[str], said: str) -> Iterator[RunResult]:
+        """Tell that models stand as they are, and are not built in this run, for what is `said`."""
+        for path in paths:
+            self.standing[path] = said
+            key = self.loaded.keys[path]
+            if key in self.emitter.awaited:
+                yield from self._check(verdict_of_build(key, said, passed=True))
+                yield from self.emitter.release_checks(key)
+                yield from self.emitter.release(key)
 
     def ended(self, event: ModelFinished) -> Iterator[RunResult]:
         """Tell how a model ended."""
@@ -75,6 +89,14 @@ class Telling:
             self.finished[event.path] = event
         yield from self._tests(key, event.path, event.tests)
 
+    def remembered(self, path: str, results: Collection[DataTestResult | None]) -> Iterator[RunResult]:
+        """Tell what tests of a model that stands elsewhere found there, where they are asked alone."""
+        yield from self._tests(self.loaded.keys[path], path, results)
+
+    def stands(self, path: str, said: str) -> Iterator[RunResult]:
+        """Tell of a model that stands elsewhere what its `build` check says that is asked alone."""
+        yield from self._check(verdict_of_build(self.loaded.keys[path], said, passed=True))
+
     def known(self, path: str, attempt: ModelRun | None) -> Iterator[RunResult]:
         """Tell from a model's latest attempt what its `build` check says that is asked alone."""
         key = self.loaded.keys[path]
@@ -94,9 +116,11 @@ class Telling:
             key = self.loaded.keys[path]
             if event.status != "failed" and event.reason != "upstream_failed":
                 yield from self._check(_fine(key, event))
-            if self.emitter.unanswered(key):
-                results = last.get(path, ())
-                yield from self._tests(key, path, results)
+        for path, said in self.standing.items():
+            yield from self._check(verdict_of_build(self.loaded.keys[path], said, passed=True))
+        for path in (*self.finished, *self.standing):
+            if self.emitter.unanswered(self.loaded.keys[path]):
+                yield from self._tests(self.loaded.keys[path], path, last.get(path, ()))
 
     def mended(self, paths: Collection[str]) -> Iterator[RunResult]:
         """Tell of models whose `build` check was red that they are fine now."""
@@ -109,7 +133,8 @@ class Telling:
             return False
         if key in self.reported or not self.report_stale:
             return key in self.reported
-        return self.emitter.is_behind(key, read_through_views(self.loaded, event.node), code_version=event.code_version)
+        read = read_through_views(self.loaded, self.loaded.session.project.nodes[event.path])
+        return self.emitter.is_behind(key, read, code_version=event.code_version)
 
     def _materialized(self, key: dg.AssetKey, event: ModelFinished) -> Iterator[RunResult]:
         project = self.session.project
@@ -131,14 +156,38 @@ class Telling:
         )
 
     def _tests(self, key: dg.AssetKey, path: str, results: Collection[DataTestResult | None]) -> Iterator[RunResult]:
-        names = names_of_tests(self.session.project.nodes[path])
-        for name, result in zip(names, results, strict=False):
-            if result is not None:
-                yield from self._check(verdict_of_test(key, name, result))
+        names = names_of_tests(self._node(path))
+        for result in results:
+            if result is not None and result.test.label in names:
+                yield from self._check(verdict_of_test(key, names[result.test.label], result))
+
+    def _node(self, path: str) -> Node:
+        """Return a model as it is built in this run, or as it was loaded where it is read elsewhere."""
+        return self.session.project.nodes.get(path) or self.loaded.session.project.nodes[path]
 
     def _check(self, verdict: Verdict) -> Iterator[RunResult]:
         if self.materializes:
             yield from self.emitter.check(verdict)
+
+
+def read_through_views(loaded: LoadedAssets, node: Node) -> dict[dg.AssetKey, bool]:
+    """Return what can make a node stale, with whether it reads it directly; in place of views, what lies behind them.
+
+    So Dagster sees it where it knows virtual assets: of a view itself only the code counts. Where it does not, a view
+    is as good as a table.
+    """
+    nodes, read = loaded.session.project.nodes, dict[dg.AssetKey, bool]()
+    if KNOWS_VIRTUAL_ASSETS and node.materialized == "view":
+        return read
+    left = [(entry.name, True) for entry in node.inputs]
+    while left:
+        name, directly = left.pop()
+        found = nodes.get(name)
+        if KNOWS_VIRTUAL_ASSETS and found is not None and found.materialized == "view":
+            left += [(entry.name, False) for entry in found.inputs]
+        else:
+            read[loaded.keys[name]] = directly or read.get(loaded.keys[name], False)
+    return read
 
 
 def _fine(key: dg.AssetKey, event: ModelFinished) -> Verdict:

@@ -3,13 +3,38 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fuzzing import MANY, TRIED
 from projects import Lab
+
+_GATHERED: Counter[str] = Counter()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what this process tried to the one that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is None:
+        _GATHERED.update(TRIED)
+    else:
+        output["leapsql_tried"] = dict(TRIED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what a worker tried."""
+    _GATHERED.update(getattr(node, "workeroutput", {}).get("leapsql_tried", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how many inputs were tried where many were asked for."""
+    if MANY:
+        terminalreporter.line(f"inputs tried: {_GATHERED['inputs']}")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from leapsql_core.errors import UsageError
 from leapsql_core.models import Lineage, Model, OutputColumn, Project, Seed
-from leapsql_core.names import did_you_mean
+from leapsql_core.names import did_you_mean, fold
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +51,7 @@ def find_column(project: Project, path: str, name: str) -> Place:
     if known is None:
         return Place(path, name)
     for column in known:
-        if column.casefold() == name.casefold():
+        if fold(column) == fold(name):
             return Place(path, column)
     raise UsageError(
         f"{path} has no column `{name}`", mend=did_you_mean(name, known, otherwise=f"It has: {', '.join(known)}.")
@@ -134,13 +134,13 @@ def _may_hold(columns: tuple[str, ...] | None, place: Place) -> bool:
 
 
 def _is_at(path: str, column: str, place: Place) -> bool:
-    return path == place.path and place.column is not None and column.casefold() == place.column.casefold()
+    return path == place.path and place.column is not None and fold(column) == fold(place.column)
 
 
 def _output(lineage: Lineage, name: str | None) -> OutputColumn | None:
     if lineage.columns is None or name is None:
         return None
-    return next((column for column in lineage.columns if column.name.casefold() == name.casefold()), None)
+    return next((column for column in lineage.columns if fold(column.name) == fold(name)), None)
 
 
 def _column_names(node: Model | Seed) -> list[str] | None:

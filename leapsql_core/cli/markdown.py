@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from leapsql_core.cli.pages import Cell, Excerpt, Line, Page, Paragraph, Table, Tree, printable
+from leapsql_core.cli.pages import Cell, Excerpt, Line, Page, Paragraph, Table, Tree, without_steering
+from leapsql_core.names import printable
 
 _CODE = re.compile(r"(`[^`]*`)")
 _MEANS_SOMETHING = re.compile(r"([\\<*]|(?<!\w)_|_(?!\w))")
@@ -15,7 +16,7 @@ _FENCE = re.compile(r"^`{3,}", re.MULTILINE)
 
 def write_markdown(page: Page) -> str:
     """Return a page as Markdown."""
-    return "\n".join("\n".join(_stream_lines(block)) + "\n" for block in page)
+    return "\n".join("\n".join(_stream_lines(block)) + "\n" for block in without_steering(page))
 
 
 def _stream_lines(block: object) -> Iterator[str]:
@@ -33,17 +34,17 @@ def _stream_lines(block: object) -> Iterator[str]:
             yield f"{fence}{block.language or 'text'}\n{printable(block.text)}\n{fence}"
         case Tree():
             if block.title:
-                yield f"**{block.title}**\n"
+                yield f"**{_escaped(block.title)}**\n"
             for depth, line in block.lines:
                 yield f"{'  ' * depth}- {_line(line)}"
         case Table():
             if block.title:
-                yield f"**{block.title}**\n"
+                yield f"**{_escaped(block.title)}**\n"
             yield from _stream_table(block)
 
 
 def _stream_table(block: Table) -> Iterator[str]:
-    headers = [column.header for column in block.columns]
+    headers = [_cell(column.header) for column in block.columns]
     rows = [[_cell(cell.text) for cell in row] for row in block.rows]
     widths = [max(len(text) for text in column) for column in zip(headers, *rows, strict=True)]
     if widths[-1] > _LONGEST_PADDED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from leapsql_core.cli.output import warn
 from leapsql_core.cli.pages import Cell, Line, line
@@ -18,6 +19,12 @@ def stream_notices(
     """Yield each notice in one line; `adopted` are models whose builds the state had lost."""
     for problem in project.warnings:
         yield line(Cell("warning: ", "warn"), in_one_line(problem))
+    if project.deferral is not None:
+        named = some_of(sorted(project.deferral.reads), all_of_them=verbose) or "nothing"
+        yield line(Cell(f"read in {project.deferral.environment}: ", "quiet"), named)
+        if project.deferral.stale:
+            named = some_of(project.deferral.stale, all_of_them=verbose)
+            yield line(Cell("not selected, and not the same there: ", "warn"), named)
     if plan.stale_parents:
         named = some_of(plan.stale_parents, all_of_them=verbose)
         yield line(Cell("not selected, but out of date: ", "warn"), named)
@@ -27,6 +34,15 @@ def stream_notices(
     if plan.orphans:
         named = some_of([orphan.relation for orphan in plan.orphans], all_of_them=verbose)
         yield line(Cell("in the warehouse, but no model makes it any more: ", "warn"), named)
+
+
+def deferral_facts(project: Project) -> dict[str, Any]:
+    """Return what is read elsewhere, for an answer in JSON; nothing where nothing is deferred."""
+    if project.deferral is None:
+        return {}
+    reads = {name: str(relation) for name, relation in sorted(project.deferral.reads.items())}
+    said = {"environment": project.deferral.environment, "reads": reads, "stale": list(project.deferral.stale)}
+    return {"deferred": said}
 
 
 def say_notices(project: Project, plan: Plan, *, adopted: Sequence[str] = ()) -> None:

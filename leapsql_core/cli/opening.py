@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from leapsql_core.cli.options import Settings
+from leapsql_core.deferral import defer, open_base
 from leapsql_core.errors import UsageError
 from leapsql_core.models import Model, Node, Project
 from leapsql_core.names import did_you_mean, last_part
@@ -34,6 +35,30 @@ def open_project(settings: Settings) -> Session:
     return open_session(
         settings.project_dir, environ=os.environ, environment=settings.environment, state_path=settings.state
     )
+
+
+def defer_project(
+    session: Session,
+    chosen: Sequence[str],
+    *,
+    defer_to: str | None,
+    state_of: Path | None,
+    force: bool,
+    wait_seconds: float = 0.0,
+) -> tuple[Session, list[str]]:
+    """Leave to another environment what it holds just so; the project then, and what of `chosen` is left to build.
+
+    Raises:
+        UsageError: that environment cannot be deferred to, or only its state is named.
+        WarehouseError: a database is held by another process.
+    """
+    if defer_to is None:
+        if state_of is not None:
+            raise UsageError("--state-of is the state of an environment to defer to", mend="Add --defer-to NAME.")
+        return session, list(chosen)
+    base = open_base(session, defer_to, environ=os.environ, state_path=state_of, wait_seconds=wait_seconds)
+    deferred = defer(session, base, selection=chosen, force=force, wait_seconds=wait_seconds)
+    return deferred, [path for path in chosen if path in deferred.project.nodes]
 
 
 def find_state(settings: Settings) -> StatePlace:
@@ -84,10 +109,10 @@ def find_path(
     """
     known = list(paths)
     wanted = name.casefold()
-    for path in known:
-        if path.casefold() == wanted:
-            return path
-    found = [path for path in known if last_part(path).casefold() == wanted]
+    whole = [path for path in known if path == name] or [path for path in known if path.casefold() == wanted]
+    if len(whole) == 1:
+        return whole[0]
+    found = whole or [path for path in known if last_part(path).casefold() == wanted]
     if len(found) == 1:
         return found[0]
     if found:

@@ -90,6 +90,21 @@ def forcing(function: Function) -> Function:
     return click.option("--force", is_flag=True, help="Build all that is selected, changed or not.")(function)
 
 
+def deferring(function: Function) -> Function:
+    """Add the environment in which is read what need not be built."""
+    function = click.option(
+        "--state-of",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="PATH",
+        help="The state of that environment.  [default: as in leapsql.yaml]",
+    )(function)
+    return click.option(
+        "--defer-to",
+        metavar="NAME",
+        help="Build only what this environment does not hold just so, and read the rest there.",
+    )(function)
+
+
 def verbose(function: Function) -> Function:
     """Add the wish to see unchanged models too."""
     return click.option("-v", "--verbose", is_flag=True, help="List unchanged models too, however many they are.")(

@@ -7,8 +7,9 @@ import os
 import sys
 from typing import Any, Literal, TextIO
 
-from leapsql_core.cli.pages import Page, printable
+from leapsql_core.cli.pages import Page
 from leapsql_core.errors import LeapSQLError, ProjectError
+from leapsql_core.names import printable
 
 Form = Literal["text", "markdown", "json"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Style = Literal["plain", "good", "bad", "warn", "quiet", "strong"]
+from leapsql_core.names import printable
 
-#: Control characters, those that colour a terminal or move its cursor among them; line ends and tabs stay.
-_UNPRINTABLE = {code: None for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"}
+Style = Literal["plain", "good", "bad", "warn", "quiet", "strong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,21 @@ def paragraph(lines: Iterable[Line]) -> list[Block]:
     return [Paragraph(found)] if found else []
 
 
-def printable(text: str) -> str:
-    r"""Return `text` without what would steer a terminal.
+def without_steering(page: Page) -> list[Block]:
+    """Return a page whose headers and titles are of one line, and steer no terminal either."""
+    return [
+        replace(
+            block,
+            title=_in_one_line(block.title),
+            columns=tuple(replace(column, header=_in_one_line(column.header)) for column in block.columns),
+        )
+        if isinstance(block, Table)
+        else replace(block, title=_in_one_line(block.title))
+        if isinstance(block, Tree)
+        else block
+        for block in page
+    ]
 
-    >>> printable("a\x1b[31mb\tc")
-    'a[31mb\tc'
-    """
-    return text.translate(_UNPRINTABLE)
+
+def _in_one_line(text: str) -> str:
+    return " ".join(printable(text).split("\n"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import click
 
-from leapsql_core.cli.notices import say_notices, stream_notices
-from leapsql_core.cli.opening import open_project
-from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.notices import deferral_facts, say_notices, stream_notices
+from leapsql_core.cli.opening import defer_project, open_project
+from leapsql_core.cli.options import Settings, command, deferring, forcing, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import Block, Cell, Column, Line, Style, Table, line, paragraph, row
 from leapsql_core.cli.results import FEW
@@ -22,6 +23,7 @@ ACTION_STYLES: dict[str, Style] = {"build": "good", "check": "warn", "skip": "qu
 @command("plan")
 @selection
 @forcing
+@deferring
 @click.option("--no-look", is_flag=True, help="Leave the warehouse alone; what rests on it is then to be checked.")
 @verbose
 def plan(
@@ -31,6 +33,8 @@ def plan(
     exclude: tuple[str, ...],
     force: bool,
     full_refresh: bool,
+    defer_to: str | None,
+    state_of: Path | None,
     no_look: bool,
     verbose: bool,
 ) -> int:
@@ -40,6 +44,7 @@ def plan(
     """
     session = open_project(settings)
     chosen = choose(session, select, exclude=exclude, look=not no_look)
+    session, chosen = defer_project(session, chosen, defer_to=defer_to, state_of=state_of, force=force)
     planned = plan_session(session, selection=chosen, force=force, full_refresh=full_refresh, look=not no_look)
     nodes, mask = session.project.nodes, session.project.secrets.mask
     decisions = list(planned.plan.decisions.values())
@@ -55,6 +60,7 @@ def plan(
             }
             for decision in decisions
         ],
+        **deferral_facts(session.project),
     }
     unread = planned.observations.unread if planned.observations.relations is None else ""
     page = [

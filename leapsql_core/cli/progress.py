@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from leapsql_core.cli.output import say
 from leapsql_core.cli.wording import duration, seconds
 from leapsql_core.execution import Event, ModelFinished, ModelStarted, RunStarted
+from leapsql_core.names import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,7 +59,7 @@ class LiveWatch(Watch):
 
     def waits(self, message: str) -> None:
         """Show for whom the run waits in place of the bar."""
-        self._doing = message
+        self._doing = printable(message)
 
     def notes(self, event: Event) -> None:
         """Move the bar on."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from leapsql_core.cli.opening import find_model, open_project
 from leapsql_core.cli.options import Settings, command
 from leapsql_core.cli.output import form_of, show, write
 from leapsql_core.errors import UsageError
+from leapsql_core.names import printable
 
 
 @command("render")
@@ -28,5 +31,7 @@ def render(settings: Settings, *, model: str, incremental: bool, resolved: bool)
     if form_of(settings.output) == "json":
         show(settings.output, [], {"path": node.path, "sql": sql})
     else:
-        write(sql.rstrip("\n") + "\n")
+        text = sql.rstrip("\n") + "\n"
+        # What is piped is the query to the letter; on a terminal nothing in it may steer.
+        write(printable(text) if sys.stdout.isatty() else text)
     return 0

@@ -96,6 +96,18 @@ def result_facts(result: Result) -> dict[str, Any]:
     }
 
 
+def test_facts(result: DataTestResult) -> dict[str, Any]:
+    """Return what one test found as it stands in JSON; failing rows are rows of texts, by ``columns``."""
+    failed = "warn" if result.test.severity == "warn" else "fail"
+    return {
+        "test": result.test.label,
+        "status": "pass" if result.passed else failed,
+        "failures": result.failures,
+        "columns": list(result.columns),
+        "sample": [list(row) for row in result.sample],
+    }
+
+
 def stream_result_blocks(results: Sequence[Result], *, verbose: bool) -> Iterable[Block]:
     """Yield the table of results, then every failure and every failing test in full."""
     unchanged = sum(result.outcome == "unchanged" for result in results)

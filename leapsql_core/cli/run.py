@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from leapsql_core.cli.notices import say_notices, stream_notices
-from leapsql_core.cli.opening import open_project
-from leapsql_core.cli.options import Settings, command, forcing, selection, verbose
+from leapsql_core.cli.notices import deferral_facts, say_notices, stream_notices
+from leapsql_core.cli.opening import defer_project, open_project
+from leapsql_core.cli.options import Settings, command, deferring, forcing, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import paragraph
 from leapsql_core.cli.progress import Watch, watching
@@ -23,21 +24,37 @@ from leapsql_core.cli.results import (
     result_of,
     stream_result_blocks,
     summary,
+    test_facts,
 )
+from leapsql_core.cli.retry import find_left, retry_line, show_nothing_left
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
 from leapsql_core.models import Model
 from leapsql_core.planning import Plan
+from leapsql_core.retries import Left
 from leapsql_core.session import Session, choose, stream_session_run
 from leapsql_core.state import open_state_reader
 
 DONE, FAILED = 0, 1
+_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The environment to defer to, if any, and its state."""
+
+    environment: str | None
+    state: Path | None
 
 
 @dataclass(slots=True)
 class Account:
-    """What is known of a run as it goes on; ``results`` by path, in the order they ended."""
+    """What is known of a run as it goes on; ``results`` by path, in the order they ended.
 
+    ``left`` is what it takes up again, if it is asked to.
+    """
+
+    left: Left | None = None
     run_id: str = ""
     status: str = "running"
     plan: Plan | None = None
@@ -63,16 +80,27 @@ def waiting(function: Any) -> Any:
     return click.option(
         "--wait",
         type=click.FloatRange(min=0),
-        default=60,
-        show_default=True,
         metavar="SECONDS",
-        help="How long to wait for another run, or a database that another process holds.",
+        help="How long to wait for another run, or a database that another process holds."
+        "  [default: as in leapsql.yaml, else 60]",
     )(function)
+
+
+def seconds_to_wait(session: Session, wait: float | None) -> float:
+    """Return how long to wait: as the option says, else as the target does."""
+    configured = session.project.target.wait_seconds
+    return wait if wait is not None else _WAIT_SECONDS if configured is None else configured
 
 
 @command("run")
 @selection
 @forcing
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Only what failed in the last run, was skipped because of that, or was cut off.",
+)
+@deferring
 @building
 @verbose
 def run(
@@ -82,8 +110,11 @@ def run(
     exclude: tuple[str, ...],
     force: bool,
     full_refresh: bool,
+    retry_failed: bool,
+    defer_to: str | None,
+    state_of: Path | None,
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Build what has to be built, and nothing else.
@@ -92,7 +123,10 @@ def run(
     materialized:x, state:changed; with +x, x+, +x+ or 2+x for what lies above and below.
     """
     options = RunOptions(force=force, full_refresh=full_refresh, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    deferring_to = Elsewhere(defer_to, state_of)
+    return run_and_show(
+        settings, select, exclude, options, wait=wait, verbose=verbose, retry=retry_failed, elsewhere=deferring_to
+    )
 
 
 @command("seed")
@@ -107,7 +141,7 @@ def seed(
     exclude: tuple[str, ...],
     force: bool,
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Load the seeds that changed.
@@ -115,7 +149,7 @@ def seed(
     SELECT names seeds, all of them if it is left out. `leapsql run` loads them too, before what reads them.
     """
     options = RunOptions(force=force, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose, seeds_alone=True)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose, seeds_alone=True)
 
 
 @command("test")
@@ -128,7 +162,7 @@ def test(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int,
-    wait: float,
+    wait: float | None,
     verbose: bool,
 ) -> int:
     """Run tests on what stands; nothing is built.
@@ -137,7 +171,7 @@ def test(
     anybody sees it, and of what changed in them or in what they look up.
     """
     options = RunOptions(test=True, parallel=threads)
-    return run_and_show(settings, select, exclude, options, wait_seconds=wait, verbose=verbose)
+    return run_and_show(settings, select, exclude, options, wait=wait, verbose=verbose)
 
 
 def run_and_show(
@@ -146,9 +180,11 @@ def run_and_show(
     exclude: Sequence[str],
     options: RunOptions,
     *,
-    wait_seconds: float,
+    wait: float | None,
     verbose: bool,
     seeds_alone: bool = False,
+    retry: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> int:
     """Run what was selected, show what came of it, and return the exit status."""
     began = time.monotonic()
@@ -160,10 +196,28 @@ def run_and_show(
             chosen = _seeds_among(session, chosen, select)
         if options.test:
             chosen = _tested_among(session, chosen, select)
+        if elsewhere is not None:
+            session, chosen = defer_project(
+                session,
+                chosen,
+                defer_to=elsewhere.environment,
+                state_of=elsewhere.state,
+                force=options.force,
+                wait_seconds=seconds_to_wait(session, wait),
+            )
+        account = Account(left=find_left(session) if retry else None)
+        if account.left is not None:
+            chosen = [path for path in chosen if path in account.left.paths]
         watch.says("looking at the warehouse")
-        account = _follow(session, replace(options, selection=chosen), watch, wait_seconds=wait_seconds)
+        if chosen or account.left is None:
+            options = replace(options, selection=chosen)
+            _follow(session, options, account, watch, wait_seconds=seconds_to_wait(session, wait))
+    if account.left is not None and not chosen:
+        show_nothing_left(settings, session, account.left)
+        return DONE
     if account.plan is not None:
-        _show_account(settings, session, account, account.plan, seconds=time.monotonic() - began, verbose=verbose)
+        seconds = time.monotonic() - began
+        _show_account(settings, session, account, account.plan, seconds=seconds, verbose=verbose, tested=options.test)
     if account.interruption is not None:
         raise account.interruption
     return DONE if account.status == "completed" else FAILED
@@ -190,9 +244,8 @@ def _tested_among(session: Session, chosen: Sequence[str], select: Sequence[str]
     return tested
 
 
-def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds: float) -> Account:
+def _follow(session: Session, options: RunOptions, account: Account, watch: Watch, *, wait_seconds: float) -> None:
     """Run to the end, or to the interruption: then what was being built is rolled back, and the run is cancelled."""
-    account = Account()
     events = stream_session_run(session, options, wait_seconds=wait_seconds, on_wait=watch.waits)
     try:
         with closing(events):
@@ -206,27 +259,42 @@ def _follow(session: Session, options: RunOptions, watch: Watch, *, wait_seconds
                     account.status = event.status
     except KeyboardInterrupt as exc:
         account.status, account.interruption = "cancelled", exc
-    return account
 
 
 def _show_account(
-    settings: Settings, session: Session, account: Account, plan: Plan, *, seconds: float, verbose: bool
+    settings: Settings,
+    session: Session,
+    account: Account,
+    plan: Plan,
+    *,
+    seconds: float,
+    verbose: bool,
+    tested: bool,
 ) -> None:
     results = _in_order(session, account, plan)
     facts = {
         "run_id": account.run_id,
         "environment": session.project.environment,
         "status": account.status,
-        "models": [result_facts(result) for result in results],
+        "models": [_facts(result, tested=tested) for result in results],
+        **({} if account.left is None else {"retries": account.left.run_id}),
+        **deferral_facts(session.project),
     }
     page = [
         *stream_result_blocks(results, verbose=verbose),
+        *paragraph([] if account.left is None else [retry_line(account.left, list(plan.decisions))]),
         *paragraph(stream_notices(session.project, plan, adopted=account.adopted, verbose=verbose)),
         *paragraph([summary(results, seconds=seconds)]),
     ]
     if form_of(settings.output) == "json":
         say_notices(session.project, plan, adopted=account.adopted)
     show(settings.output, page, facts)
+
+
+def _facts(result: Result, *, tested: bool) -> dict[str, Any]:
+    """Return a result as it stands in JSON, with what each test found where tests were asked for."""
+    found = {"tests": [test_facts(test) for test in result.tests]} if tested else {}
+    return {**result_facts(result), **found}
 
 
 def _in_order(session: Session, account: Account, plan: Plan) -> list[Result]:

@@ -13,7 +13,7 @@ from leapsql_core.cli.options import Settings, command, global_options, verbose
 from leapsql_core.cli.output import show
 from leapsql_core.cli.pages import Block, Cell, Column, Table, line, paragraph
 from leapsql_core.cli.progress import watching
-from leapsql_core.cli.run import DONE, FAILED, building, run_and_show, waiting
+from leapsql_core.cli.run import DONE, FAILED, building, run_and_show, seconds_to_wait, waiting
 from leapsql_core.cli.wording import counted
 from leapsql_core.execution import RunOptions
 from leapsql_core.planning import Finding
@@ -40,7 +40,7 @@ state.params.extend(global_options())
 @click.option("--repair", is_flag=True, help="Mend what can be mended without building anything.")
 @click.option("--drop-orphans", is_flag=True, help="Drop what was built and no model makes any more.")
 @waiting
-def check(settings: Settings, *, deep: bool, repair: bool, drop_orphans: bool, wait: float) -> int:
+def check(settings: Settings, *, deep: bool, repair: bool, drop_orphans: bool, wait: float | None) -> int:
     """Compare the state of the environment with its warehouse.
 
     The exit status is 1 if something was found and not mended.
@@ -50,7 +50,7 @@ def check(settings: Settings, *, deep: bool, repair: bool, drop_orphans: bool, w
         session = open_project(settings)
         watch.says("looking at state and warehouse")
         checkup = Checkup(deep=deep, repair=repair, drop_orphans=drop_orphans)
-        findings = check_state(session, checkup, wait_seconds=wait, on_wait=watch.waits)
+        findings = check_state(session, checkup, wait_seconds=seconds_to_wait(session, wait), on_wait=watch.waits)
     facts = {
         "environment": session.project.environment,
         "findings": [asdict(finding) for finding in findings],
@@ -63,14 +63,14 @@ def check(settings: Settings, *, deep: bool, repair: bool, drop_orphans: bool, w
 @click.argument("select", nargs=-1, required=True)
 @building
 @verbose
-def adopt(settings: Settings, *, select: tuple[str, ...], threads: int, wait: float, verbose: bool) -> int:
+def adopt(settings: Settings, *, select: tuple[str, ...], threads: int, wait: float | None, verbose: bool) -> int:
     """Take tables over as they stand, as if they had just been built.
 
     SELECT names models or seeds whose tables were made by another hand, were restored, or were altered on purpose.
     Their tests are run, their rows are not touched; what reads them is built for what they hold.
     """
     options = RunOptions(adopt=True, parallel=threads)
-    return run_and_show(settings, select, (), options, wait_seconds=wait, verbose=verbose)
+    return run_and_show(settings, select, (), options, wait=wait, verbose=verbose)
 
 
 for _subcommand in (check, adopt, backup, restore, prune):

@@ -9,7 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from leapsql_core.cli.pages import Cell, Column, Excerpt, Line, Page, Paragraph, Style, Table, Tree, printable
+from leapsql_core.cli.pages import Cell, Column, Excerpt, Line, Page, Paragraph, Style, Table, Tree, without_steering
+from leapsql_core.names import printable
 
 _STYLES: dict[Style, str] = {
     "plain": "",
@@ -32,7 +33,7 @@ def write_text(page: Page, *, width: int | None, colour: bool) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=colour, width=width or 100_000, soft_wrap=True, highlight=False)
     first = True
-    for block in page:
+    for block in without_steering(page):
         if not first:
             console.print()
         first = False

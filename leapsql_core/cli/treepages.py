@@ -14,6 +14,7 @@ from leapsql_core.cli.plan import ACTION_STYLES
 from leapsql_core.cli.wording import added_detail, reason_words, some_of
 from leapsql_core.models import Column as ModelColumn
 from leapsql_core.models import Decision, Model, Node, Trace
+from leapsql_core.names import fold
 from leapsql_core.planning import ColumnDifferences, compare_columns
 from leapsql_core.session import Planned
 
@@ -72,8 +73,8 @@ def _columns(node: Node, trace: Trace | None) -> ColumnDifferences | None:
     if names is None:
         return None
     before = () if trace is None else trace.columns
-    types = {column.name.casefold(): column for column in before}
-    return compare_columns(before, tuple(types.get(name.casefold(), ModelColumn(name, "")) for name in names))
+    types = {fold(column.name): column for column in before}
+    return compare_columns(before, tuple(types.get(fold(name), ModelColumn(name, "")) for name in names))
 
 
 def page(changes: Changes, planned: Planned, *, full: bool) -> list[Block]:

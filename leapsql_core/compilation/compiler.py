@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from leapsql_core.compilation.conditions import stream_condition_problems
 from leapsql_core.compilation.drafts import (
     Analyst,
     Draft,
@@ -14,12 +15,13 @@ from leapsql_core.compilation.drafts import (
     draft_seeds,
     stream_relation_problems,
 )
+from leapsql_core.compilation.leaving import leave_to
 from leapsql_core.compilation.linking import Linker
 from leapsql_core.compilation.models import make_model, resolve_query, stream_column_problems, stream_column_warnings
 from leapsql_core.configuration import CONFIG_FILE, ProjectConfig
 from leapsql_core.errors import Problem, ProjectError, QueryError, in_file_order
 from leapsql_core.graph import Parents
-from leapsql_core.models import Model, Node, Project, Query
+from leapsql_core.models import Deferral, Model, Node, Project, Query
 from leapsql_core.names import did_you_mean
 from leapsql_core.rendering import Rendered, Renderer, RunValues, Scope, This, holds_jinja
 
@@ -28,16 +30,39 @@ class Compiler:
     """Compiles one project for one environment; afterwards renders models again with the values of a run."""
 
     def __init__(
-        self, config: ProjectConfig, texts: ProjectTexts, *, environ: Mapping[str, str], catalog: str, analyst: Analyst
+        self,
+        config: ProjectConfig,
+        texts: ProjectTexts,
+        *,
+        environ: Mapping[str, str],
+        catalog: str,
+        analyst: Analyst,
+        deferral: Deferral | None = None,
     ) -> None:
-        """Take all that the project depends on; `catalog` is the name that the target's database goes by in SQL."""
+        """Take all that the project depends on; `catalog` is the name that the target's database goes by in SQL.
+
+        What the `deferral` names is no part of the project: it is read elsewhere.
+        """
         facts = {"name": config.name, "environment": config.environment, "vars": dict(config.vars)}
         self._config, self._texts, self._catalog, self._analyst = config, texts, catalog, analyst
+        self._environ, self._deferral = environ, deferral
         self._renderer = Renderer(Scope(facts, config.target, config.vars, environ), texts.macros)
         self._problems: list[Problem] = []
         self._drafts = draft_models(texts, config, catalog=catalog, analyst=analyst, problems=self._problems)
         self._seeds = draft_seeds(texts, config, self._drafts, catalog=catalog, problems=self._problems)
-        self._linker = Linker(self._drafts, self._seeds, config, catalog=catalog)
+        elsewhere = {} if deferral is None else deferral.reads
+        self._linker = Linker(self._drafts, self._seeds, config, catalog=catalog, elsewhere=elsewhere)
+
+    def deferring(self, deferral: Deferral) -> Compiler:
+        """Return the compiler of the same texts that reads elsewhere what `deferral` names."""
+        return Compiler(
+            self._config,
+            self._texts,
+            environ=self._environ,
+            catalog=self._catalog,
+            analyst=self._analyst,
+            deferral=deferral,
+        )
 
     def compile(self) -> Project:
         """Compile everything.
@@ -56,9 +81,10 @@ class Compiler:
         made = [self._drafts[path] for path in nodes if path in self._drafts]
         for draft in made:
             problems.extend(stream_column_problems(draft, nodes))
+            problems.extend(stream_condition_problems(draft, nodes, self._analyst))
         if problems:
             raise ProjectError(map(self._masked, problems))
-        return Project(
+        project = Project(
             name=self._config.name,
             environment=self._config.environment,
             target=self._config.target,
@@ -68,7 +94,9 @@ class Compiler:
             waits=waits,
             warnings=in_file_order(map(self._masked, self._stream_warnings(made, nodes))),
             secrets=self._config.secrets,
+            sample_limit=self._config.sample_limit,
         )
+        return project if self._deferral is None else leave_to(project, self._deferral)
 
     def render_for_run(self, model: Model, run_values: RunValues, incremental: bool) -> Query:
         """Return the query of a model, or of its batch, with the values of a run.

@@ -12,13 +12,14 @@ from leapsql_core.configuration import ProjectConfig
 from leapsql_core.errors import Problem, ProjectError, QueryError
 from leapsql_core.frontmatter import ModelText, read_model_text
 from leapsql_core.models import InputKind, Lineage, ModelConfig, QueryScan, Relation, Seed
-from leapsql_core.names import path_of_file
+from leapsql_core.names import fold, path_of_file, unfit_name
 from leapsql_core.rendering import MacroFile, Rendered, Renderer, holds_jinja
 from leapsql_core.sql import KnownInput
 
 MARKER_SCHEMA = "_leapsql"
 
 _LONGEST = 60
+_NO_UNSEEN = "Write a name that can be seen and typed."
 _NO_DOTS = "Take the dot out: dots part folders and name in a path."
 
 
@@ -152,8 +153,8 @@ def draft_models(
     by_folded: dict[str, Draft] = {}
     for place, text in sorted(texts.models.items()):
         draft = _draft_model(place, text, config, catalog, analyst, problems)
-        problems.extend(_stream_dots(draft, place))
-        other = by_folded.setdefault(draft.path.casefold(), draft)
+        problems.extend(_stream_unfit_names(draft, place))
+        other = by_folded.setdefault(fold(draft.path), draft)
         if other is draft:
             drafts[draft.path] = draft
         else:
@@ -181,14 +182,26 @@ def _draft_model(
     return Draft(file, taken, ".".join((*place.parent.parts, name)), relation, text)
 
 
-def _stream_dots(draft: Draft, place: PurePosixPath) -> Iterator[Problem]:
-    """Yield the dots in parts of a model's names."""
+def _stream_unfit_names(draft: Draft, place: PurePosixPath) -> Iterator[Problem]:
+    """Yield the dots in parts of a model's names, and what nobody can read or type."""
     lines, config = draft.text.lines, draft.config
-    if any("." in part for part in (*place.parent.parts, config.name or place.stem)):
-        yield draft.problem(lines.get("name"), f"a dot stands in a name: `{draft.path}`", _NO_DOTS)
+    unfit = _unfit_path((*place.parent.parts, config.name or place.stem))
+    if unfit is not None:
+        yield draft.problem(lines.get("name"), *unfit)
+    wrong = None if config.schema is None else unfit_name(config.schema)
+    if wrong is not None:
+        yield draft.problem(lines.get("schema"), f"{wrong} of a schema", _NO_UNSEEN)
     if "." in (config.schema or ""):
         mend = "Write the schema alone: models are built in the target's database."
         yield draft.problem(lines.get("schema"), f"a dot stands in the schema `{config.schema}`", mend)
+
+
+def _unfit_path(parts: Sequence[str]) -> tuple[str, str] | None:
+    """Return cause and mend of what is wrong with the parts of a path, ``None`` if nothing is."""
+    if any("." in part for part in parts):
+        return f"a dot stands in a name: `{'.'.join(parts)}`", _NO_DOTS
+    wrong = next(filter(None, map(unfit_name, parts)), None)
+    return None if wrong is None else (wrong, _NO_UNSEEN)
 
 
 def draft_seeds(
@@ -196,12 +209,13 @@ def draft_seeds(
 ) -> dict[str, Seed]:
     """Return every seed by its path, but for those whose path is taken; `problems` grows by what is wrong."""
     seeds: dict[str, Seed] = {}
-    taken = {path.casefold(): draft.file for path, draft in drafts.items()}
+    taken = {fold(path): draft.file for path, draft in drafts.items()}
     for place, seed in sorted(texts.seeds.items()):
         path = path_of_file(place)
-        if any("." in part for part in (*place.parent.parts, place.stem)):
-            problems.append(Problem(seed.file, None, f"a dot stands in a name: `{path}`", _NO_DOTS))
-        other = taken.setdefault(path.casefold(), seed.file)
+        unfit = _unfit_path((*place.parent.parts, place.stem))
+        if unfit is not None:
+            problems.append(Problem(seed.file, None, *unfit))
+        other = taken.setdefault(fold(path), seed.file)
         if other == seed.file:
             relation = _place_relation(place, None, place.stem, config=config, catalog=catalog)
             seeds[path] = Seed(path, place.stem, seed.file, relation, seed.columns, seed.content_hash)
@@ -216,7 +230,7 @@ def _place_relation(
 ) -> Relation:
     """Return the relation of a file: its own schema, else its folders, else the target's schema."""
     chosen = schema or "_".join(place.parent.parts) or config.target.schema
-    return Relation(chosen, name, catalog if chosen.casefold() == catalog.casefold() else None)
+    return Relation(chosen, name, catalog if fold(chosen) == fold(catalog) else None)
 
 
 def stream_relation_problems(drafts: Iterable[Draft], seeds: Iterable[Seed]) -> Iterator[Problem]:
@@ -233,6 +247,6 @@ def stream_relation_problems(drafts: Iterable[Draft], seeds: Iterable[Seed]) -> 
         if other != file:
             mend = "Rename one of them, or give a model another `schema:`."
             yield Problem(file, line, f"it makes the relation {relation}, and so does {other}", mend)
-        if relation.schema.casefold() == MARKER_SCHEMA:
+        if fold(relation.schema) == MARKER_SCHEMA:
             mend = "Choose another folder or `schema:`."
             yield Problem(file, line, f"the schema {MARKER_SCHEMA} is kept for markers", mend)

@@ -9,21 +9,29 @@ from leapsql_core.compilation.meanings import Named, NameIndex, Parts
 from leapsql_core.configuration import ProjectConfig
 from leapsql_core.errors import Problem
 from leapsql_core.graph import Parents, children_of, find_cycle, parents_first, reachable
-from leapsql_core.models import Seed, Source, SourceConfig
+from leapsql_core.models import DataTest, Relation, Seed, Source, SourceConfig
+from leapsql_core.sql import unfit_condition
 
 
 class Linker:
     """Links the drafts of one project; gathers sources and problems on the way."""
 
     def __init__(
-        self, drafts: Mapping[str, Draft], seeds: Mapping[str, Seed], config: ProjectConfig, *, catalog: str
+        self,
+        drafts: Mapping[str, Draft],
+        seeds: Mapping[str, Seed],
+        config: ProjectConfig,
+        *,
+        catalog: str,
+        elsewhere: Mapping[str, Relation],
     ) -> None:
         named = [Named(d.path, "model", d.file, d.relation, d.config.enabled) for d in drafts.values()]
         named += [Named(s.path, "seed", s.file, s.relation) for s in seeds.values()]
         self._config = config
         self._drafts = {path: draft for path, draft in drafts.items() if draft.config.enabled}
         self._seeds = seeds
-        self.index = NameIndex(named, catalog=catalog, sources=config.sources)
+        self.index = NameIndex(named, catalog=catalog, sources=config.sources, elsewhere=elsewhere)
+        self._elsewhere = elsewhere
         self.sources: dict[str, Source] = {}
         self.problems: list[Problem] = []
 
@@ -34,6 +42,8 @@ class Linker:
                 for reference in query.scan.references:
                     line = draft.line_of(query.rendered.text, reference.line) or draft.text.line
                     self._note_input(draft, reference.parts, line, reads_itself=query is draft.batch)
+                    if not reference.spans and draft.path not in self._elsewhere:
+                        self._check_place(draft, reference.parts, line)
             for name in draft.config.depends_on:
                 said_at = draft.text.lines.get("depends_on")
                 self._note_input(draft, tuple(name.split(".")), said_at, reads_itself=False)
@@ -42,6 +52,7 @@ class Linker:
         """Find out which relations tests refer to."""
         for draft in self._drafts.values():
             for test in draft.config.tests:
+                self._check_conditions(draft, test)
                 if test.to is None:
                     draft.tested.append(None)
                     continue
@@ -51,8 +62,17 @@ class Linker:
                     source = self._source(parts)
                     draft.tested.append((source.name, source.relation))
                 else:
-                    draft.tested.append((node.path, node.relation))
+                    draft.tested.append((node.path, self.index.place_of(node)))
                     draft.read_at.setdefault(node.path, line)
+
+    def _check_conditions(self, draft: Draft, test: DataTest) -> None:
+        """Note conditions of a test that would not stay within the brackets they are put in."""
+        for field, condition in (("expression", test.expression), ("where", test.where)):
+            unfit = None if condition is None else unfit_condition(condition)
+            if unfit is not None:
+                cause = f"`{field}` of the test {test.label} is no condition: {unfit}"
+                line = draft.text.lines.get(test.label)
+                self.problems.append(draft.problem(line, cause, "Write what stands behind WHERE in a query."))
 
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Return the models and seeds that each one reads, sorted."""
@@ -111,13 +131,19 @@ class Linker:
             draft.inputs[source.name] = ("source", source.relation)
             draft.read_at.setdefault(source.name, line)
         elif meaning.path != draft.path:
-            draft.inputs[meaning.path] = (meaning.kind, meaning.relation)
+            draft.inputs[meaning.path] = (meaning.kind, self.index.place_of(meaning))
             draft.read_at.setdefault(meaning.path, line)
         elif not reads_itself:
             mend = "An incremental model reads its own rows inside {% if is_incremental() %}, as {{ this }}."
             if len(parts) == 1 and not self.index.look_up(("main", parts[0])):
                 mend += f" A table of that name outside of the project is written with its schema: main.{parts[0]}."
             self.problems.append(draft.problem(line, f"a cycle: {draft.path} → {draft.path}", mend))
+
+    def _check_place(self, draft: Draft, parts: Parts, line: int | None) -> None:
+        """Note a name that only the database sees as one, where it means what is read elsewhere."""
+        if self.index.is_elsewhere(parts, reader=draft.path):
+            cause = f"`{'.'.join(parts)}` is to be read elsewhere, and stands where no other name can be put"
+            self.problems.append(draft.problem(line, cause, "Write it as a table after FROM, or build it here too."))
 
     def _source(self, parts: Parts) -> Source:
         """Return the source that `parts` mean."""

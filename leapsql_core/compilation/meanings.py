@@ -38,14 +38,23 @@ class NameIndex:
     models are found only where nothing else is.
     """
 
-    def __init__(self, nodes: Iterable[Named], *, catalog: str, sources: Mapping[str, SourceConfig]) -> None:
-        self._catalog = catalog.casefold()
+    def __init__(
+        self,
+        nodes: Iterable[Named],
+        *,
+        catalog: str,
+        sources: Mapping[str, SourceConfig],
+        elsewhere: Mapping[str, Relation] | None = None,
+    ) -> None:
+        """Take what there is to name; `elsewhere` is where some of it is read, by path or name of a source."""
+        self._elsewhere = elsewhere or {}
+        self._catalog = fold(catalog)
         self._by_path: dict[str, list[Named]] = {}
         self._by_name: dict[tuple[InputKind, str], list[Named]] = {}
         self._by_relation: dict[tuple[str, str], list[Named]] = {}
         for node in sorted(nodes, key=lambda node: node.path):
-            self._by_path.setdefault(node.path.casefold(), []).append(node)
-            self._by_name.setdefault((node.kind, node.name.casefold()), []).append(node)
+            self._by_path.setdefault(fold(node.path), []).append(node)
+            self._by_name.setdefault((node.kind, fold(node.name)), []).append(node)
             self._by_relation.setdefault(node.relation.key, []).append(node)
         self._spelled = {self._source_key(tuple(name.split("."))): name for name in sources}
 
@@ -54,7 +63,7 @@ class NameIndex:
 
         A bare name never means the reader itself while a seed bears it: ``FROM airlines`` in a model ``airlines``.
         """
-        folded = tuple(part.casefold() for part in parts)
+        folded = tuple(fold(part) for part in parts)
         found = self._bare(folded[0], reader) if len(folded) == 1 else self._dotted(folded)
         return tuple([node for node in found if node.enabled] or found)
 
@@ -76,8 +85,25 @@ class NameIndex:
         if seeds:
             models = [node for node in models if node.path != reader]
         candidates = models or seeds
-        at_top = [node for node in candidates if node.path.casefold() == name]
+        at_top = [node for node in candidates if fold(node.path) == name]
         return at_top or candidates
+
+    def place_of(self, node: Named) -> Relation:
+        """Return the relation that whoever reads a model or a seed reads."""
+        return self._elsewhere.get(node.path, node.relation)
+
+    def is_elsewhere(self, parts: Parts, *, reader: str | None = None) -> bool:
+        """Tell whether what `parts` mean is read elsewhere."""
+        found = self.look_up(parts, reader=reader)
+        return (found[0].path if found else self.source_name(parts)) in self._elsewhere
+
+    def text_of(self, parts: Parts, *, reader: str | None = None) -> str | None:
+        """Return what stands in a query instead of `parts`, ``None`` for a source that is read where it is written."""
+        found = self.look_up(parts, reader=reader)
+        if found:
+            return self.place_of(found[0]).sql
+        place = self._elsewhere.get(self.source_name(parts))
+        return None if place is None else place.sql
 
     def source_name(self, parts: Parts) -> str:
         """Return the name that a source is kept under: as `leapsql.yaml` spells it, else in small letters."""
@@ -87,9 +113,12 @@ class NameIndex:
     def source_relation(self, parts: Parts) -> Relation:
         """Return the relation that a name outside of the project means, with its catalog only where it has to be."""
         key = self._source_key(parts)
+        place = self._elsewhere.get(self.source_name(parts))
+        if place is not None:
+            return place
         spelled = self._within_catalog(tuple(self._spelled[key].split("."))) if key in self._spelled else key
         *before, schema, name = ("", "", *spelled)
-        own = self._catalog if schema.casefold() == self._catalog else None
+        own = self._catalog if fold(schema) == self._catalog else None
         return Relation(schema, name, before[-1] or own)
 
     def _source_key(self, parts: Parts) -> Parts:
@@ -98,6 +127,6 @@ class NameIndex:
 
     def _within_catalog(self, parts: Parts) -> Parts:
         """Return a name as it is said within the target's own database: schema and name, where it is of that."""
-        if len(parts) not in (2, 3) or parts[0].casefold() != self._catalog:
+        if len(parts) not in (2, 3) or fold(parts[0]) != self._catalog:
             return parts
         return parts[1:] if len(parts) == 3 else (_DEFAULT_SCHEMA, parts[1])

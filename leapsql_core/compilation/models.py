@@ -12,7 +12,7 @@ from leapsql_core.errors import Problem
 from leapsql_core.hashing import config_facts, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import ColumnSet, Input, InputKind, Lineage, Model, ModelConfig, Node, Query, Read, Seed
-from leapsql_core.names import did_you_mean
+from leapsql_core.names import did_you_mean, fold
 from leapsql_core.sql import KnownInput, resolve
 
 
@@ -79,12 +79,12 @@ def content_hash(query: Query, batch: Query | None, draft: Draft, secrets: Secre
 
 
 def resolve_query(draft: Draft, query: DraftQuery, index: NameIndex) -> Query:
-    """Replace the names in a query by the relations they mean; names of sources stay as they are written."""
+    """Replace the names in a query by the relations they mean; a source that is read as written keeps its name."""
     names: dict[tuple[str, ...], str] = {}
     for reference in query.scan.references:
-        found = index.look_up(reference.parts, reader=draft.path)
-        if found:
-            names[reference.key] = found[0].relation.sql
+        text = index.text_of(reference.parts, reader=draft.path)
+        if text is not None:
+            names[reference.key] = text
     return Query(query.rendered.text, resolve(query.rendered.text, query.scan, names))
 
 
@@ -156,9 +156,9 @@ def _missing(
 ) -> Iterator[Problem]:
     if known is None:
         return
-    folded = {name.casefold() for name in known}
+    folded = {fold(name) for name in known}
     for column in wanted:
-        if column.casefold() not in folded:
+        if fold(column) not in folded:
             hint = did_you_mean(column, known, otherwise=f"It has: {', '.join(known)}.")
             yield draft.problem(line, f"{what}: {path} has no column `{column}`", hint)
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from leapsql_core.documents.texts import KeyPath, YamlText
 from leapsql_core.errors import Problem, ProjectError
 from leapsql_core.names import did_you_mean
 
-__all__ = ["Document", "Field", "Note", "Word", "Words", "model_validator", "validate_document"]
+__all__ = ["Document", "Field", "Note", "Seconds", "Word", "Words", "model_validator", "validate_document"]
 
 
 def _as_words(value: Any) -> Any:
@@ -23,10 +23,18 @@ def _as_note(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _as_seconds(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"{value:g} is no span of time. Write a number of seconds, 0 or more.")
+    return value
+
+
 #: Text that is not empty.
 Word = Annotated[str, Field(min_length=1)]
 #: One word or a list of words, read as a list.
 Words = Annotated[list[Word], BeforeValidator(_as_words)]
+#: A span of time.
+Seconds = Annotated[float, AfterValidator(_as_seconds)]
 #: Text that may be left out behind its key.
 Note = Annotated[str, BeforeValidator(_as_note)]
 
@@ -115,6 +123,7 @@ _EXPECTED = {
     "model_type": "keys and values",
     "string_too_short": "text that is not empty",
     "too_short": "at least one value",
+    "greater_than_equal": "a whole number from 0 on",
 }
 
 _MENDS = {
@@ -124,6 +133,8 @@ _MENDS = {
     "keys and values": "Write `key: value`, one a line, below it.",
     "text that is not empty": "Write something, or take the key out.",
     "at least one value": "Write one at least.",
+    "a whole number": "Write one, such as 5.",
+    "a whole number from 0 on": "Write one, such as 5.",
 }
 
 _MEANT = {**dict.fromkeys(("yes", "on", "y", "1"), "true"), **dict.fromkeys(("no", "off", "n", "0"), "false")}

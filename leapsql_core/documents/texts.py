@@ -139,7 +139,7 @@ class _Reader:
         while not isinstance(event := self._parser.get_event(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._problem(event, "a key must be a word", "Braces? This text is no template: quote them.")
-            key = event.value
+            key = self._text(event)
             inner = (*path, key)
             if key in found or (merged and key == "<<"):
                 raise self._problem(event, f"key `{key}` stands here twice", "Keep one of them.")
@@ -175,7 +175,7 @@ class _Reader:
 
     def _scalar(self, event: Any) -> Any:
         plain, _ = event.implicit
-        text: str = event.value
+        text: str = self._text(event)
         if event.tag not in (None, "!", f"{_TAG}str"):
             raise self._not_plain(event)
         if event.tag is not None or not plain:
@@ -192,6 +192,13 @@ class _Reader:
         if not math.isfinite(value):
             raise self._problem(event, f"the number `{text}` is too large", "Quote it, if it is a text.")
         return value
+
+    def _text(self, event: Any) -> str:
+        """Return a word as it is meant; what files and databases take for the end of a text is none of it."""
+        text: str = event.value
+        if "\0" in text:
+            raise self._problem(event, "bad YAML: U+0000 is no character of a text", "Take it out.")
+        return text
 
     def _spend(self, event: Any, path: KeyPath) -> None:
         self._read_so_far += 1

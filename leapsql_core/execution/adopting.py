@@ -9,7 +9,7 @@ from leapsql_core.execution.marking import read_record
 from leapsql_core.execution.observing import Sight
 from leapsql_core.models import Project, Snapshot
 from leapsql_core.planning import Texts, markers_to_adopt
-from leapsql_core.protocols import Build, Warehouse
+from leapsql_core.protocols import Build, StateReader, Warehouse
 
 
 def lost_builds(project: Project, warehouse: Warehouse, snapshot: Snapshot, sight: Sight) -> tuple[Build, ...]:
@@ -45,6 +45,19 @@ def with_builds(snapshot: Snapshot, builds: Sequence[Build]) -> Snapshot:
         traces=dict(sorted({**snapshot.traces, **traces}.items())),
         data_versions={**snapshot.data_versions, **versions},
         failures={path: failure for path, failure in snapshot.failures.items() if path not in traces},
+    )
+
+
+def remembered_build(state: StateReader, snapshot: Snapshot, path: str) -> Build:
+    """Return the current build of a model as the state keeps it, whole, so that the warehouse may keep it again."""
+    trace = snapshot.traces[path]
+    hashes = [hash_ for hash_ in (trace.query_hash, trace.incremental_query_hash) if hash_ is not None]
+    return Build(
+        trace=trace,
+        code=state.read_code_versions([trace.content_hash])[trace.content_hash],
+        texts=state.read_texts(hashes),
+        data_versions=snapshot.data_versions.get(trace.model_run_id, {}),
+        tests=state.read_test_results(snapshot.environment).get(path, ()),
     )
 
 

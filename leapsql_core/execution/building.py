@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event as Flag
 
 from leapsql_core.compilation import columns_of
-from leapsql_core.errors import LeapSQLError
+from leapsql_core.errors import LeapSQLError, TestsTangledError
 from leapsql_core.execution.examining import Examination, TestsFailed, examine
 from leapsql_core.execution.marking import write_record
 from leapsql_core.hashing import fingerprint
@@ -19,8 +19,10 @@ from leapsql_core.models import (
     DataTestResult,
     Model,
     Node,
+    Relation,
     Seed,
 )
+from leapsql_core.names import fold
 from leapsql_core.planning import all_in_order
 from leapsql_core.protocols import Build, DataVersions, Marker, Warehouse, WarehouseTransaction
 
@@ -36,7 +38,8 @@ class Job:
     ``existing`` is what stands under the relation's name now. ``render`` gives the query to run, or a seed's file,
     late, for it may hold values of the run. ``stands`` tells whether that file is the one that the project was read
     with. ``rows_version`` is the version of the rows where no build takes one. ``record`` gives what is to be kept of
-    the build; it is asked within the transaction, in the thread that builds.
+    the build; it is asked within the transaction, in the thread that builds. ``marked`` is the relation as the marker
+    that stands now spells it.
     """
 
     node: Node
@@ -49,6 +52,7 @@ class Job:
     rows_version: str | None
     column_sets: tuple[ColumnSet, ...]
     marker: Marker
+    marked: Relation | None
     record: Callable[[Built], Build]
 
 
@@ -83,7 +87,11 @@ def build(job: Job, warehouse: Warehouse, *, cancelled: Flag) -> Built:
         ProjectError: the template fails with the values of this run.
     """
     try:
-        return _build(job, warehouse, cancelled)
+        try:
+            return _build(job, warehouse, cancelled)
+        except TestsTangledError:
+            # The transaction is gone. Once more: one by one, each test says what is wrong with it.
+            return _build(job, warehouse, cancelled, one_by_one=True)
     except TestsFailed:
         raise
     except LeapSQLError as exc:
@@ -93,7 +101,7 @@ def build(job: Job, warehouse: Warehouse, *, cancelled: Flag) -> Built:
         raise
 
 
-def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
+def _build(job: Job, warehouse: Warehouse, cancelled: Flag, *, one_by_one: bool = False) -> Built:
     began = time.perf_counter()
     text = job.render() if job.builds else ""
     rendered = time.perf_counter()
@@ -117,7 +125,14 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
             row_count=taken.rows if taken.versions else None,
             columns=columns,
             versions=taken.versions[: len(sets)],
-            tests=examine(transaction, job.node, job.examinations, bases, go_on=lambda: _go_on(cancelled)),
+            tests=examine(
+                transaction,
+                job.node,
+                job.examinations,
+                bases,
+                one_by_one=one_by_one,
+                go_on=lambda: _go_on(cancelled),
+            ),
             bases=bases,
             sql=text if job.builds and job.mode != "adopt" and isinstance(job.node, Model) else None,
             execution_ms=0,
@@ -127,7 +142,8 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag) -> Built:
         if job.builds:
             record = replace(job.record(built), execution_ms=_milliseconds(rendered))
             built = replace(built, record=record)
-            transaction.mark(job.marker, kind="view" if is_view else "table", record=write_record(record))
+            kind = "view" if is_view else "table"
+            transaction.mark(job.marker, kind=kind, record=write_record(record), replaces=job.marked)
         _go_on(cancelled)
     return replace(built, execution_ms=_milliseconds(rendered))
 
@@ -161,7 +177,7 @@ def _check_columns(transaction: WarehouseTransaction, node: Node) -> None:
     if made is None:
         return
     there = [column.name for column in transaction.columns(node.relation)]
-    if [name.casefold() for name in there] != [name.casefold() for name in made]:
+    if [fold(name) for name in there] != [fold(name) for name in made]:
         cause = f"{node.relation} has the columns {', '.join(there)}, and the model makes {', '.join(made)}"
         raise LeapSQLError(cause, mend="Rename what is there, or let a run build it.")
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from leapsql_core.execution.course import Course
-from leapsql_core.models import Decision, Node, ObservedRelation
-from leapsql_core.names import fold
-from leapsql_core.planning import is_as_marked
+from leapsql_core.models import Decision, Model, Node, ObservedRelation
+from leapsql_core.names import did_you_mean, fold
+from leapsql_core.planning import OTHER_COLUMNS_MEND, foreseen_change, is_as_marked
 from leapsql_core.protocols import Marker
 
 
 def refusal_of(course: Course, node: Node, decision: Decision) -> str | None:
     """Return in words why a decision cannot be carried out, ``None`` if it can."""
     if decision.action == "build":
-        refusal = _refused(course, node, decision)
+        refusal = _refused(course, node, decision) or _refused_for_columns(course, node, decision)
         if refusal is not None:
             return refusal
-    return _unbuilt(course, node)
+    return _unbuilt(course, node) or _untestable(course, node)
 
 
 def _refused(course: Course, node: Node, decision: Decision) -> str | None:
@@ -62,6 +62,33 @@ def _refused_to_replace(course: Course, node: Node, decision: Decision, marker: 
     if grows and not is_known:
         return f"{node.relation} exists, but the state does not know it: {mends}"
     return decision.detail if grows and decision.reason == "drifted" else None
+
+
+def _refused_for_columns(course: Course, node: Node, decision: Decision) -> str | None:
+    """Return why a batch is refused before its query runs: as far as can be seen, it has other columns."""
+    trace = course.ledger.traces.get(node.path)
+    if not isinstance(node, Model) or decision.mode != "incremental" or trace is None:
+        return None
+    built = [name for name in course.reads_from[node.path] if course.ends.get(name) == "success"]
+    if built or node.run_values or node.config.incremental.on_schema_change != "fail":
+        return None
+    change = foreseen_change(node, trace, course.look.observations)
+    return f"the columns of the batch differ from the table's: {change}\n    {OTHER_COLUMNS_MEND}" if change else None
+
+
+def _untestable(course: Course, node: Node) -> str | None:
+    """Return which test cannot run, for the source that it looks up was seen to lack the column."""
+    seen = {
+        source.relation: course.look.observations.source_columns.get(name)
+        for name, source in course.shop.project.sources.items()
+    }
+    for test, to in zip(node.config.tests, node.tested, strict=True) if isinstance(node, Model) else ():
+        columns = None if to is None else seen.get(to)
+        names = [column.name for column in columns or ()]
+        if columns is not None and test.field is not None and test.field.casefold() not in map(str.casefold, names):
+            hint = did_you_mean(test.field, names, otherwise=f"It has: {', '.join(names)}.")
+            return f"test {test.label}: {to} has no column `{test.field}`\n    {hint}"
+    return None
 
 
 def _unbuilt(course: Course, node: Node) -> str | None:

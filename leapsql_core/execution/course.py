@@ -136,16 +136,10 @@ def fail(
 def finish(course: Course, path: str, decision: Decision, future: Future[Built]) -> ModelFinished:
     """Record how the work on a model ended, and return the event."""
     node = course.shop.project.nodes[path]
-    try:
-        built = future.result()
-    except TestsFailed as exc:
-        # Masked before anything of it is put into words: of a secret cut short nobody would know that it is one.
-        masked = TestsFailed(_masked_results(course, exc.results))
-        return fail(course, path, decision, f"{node.file}: {masked}", tests=exc.results)
-    except Cancelled:
-        return skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled while it was built"))
-    except LeapSQLError as exc:
-        return fail(course, path, decision, _placed(course, node, exc))
+    refusal = future.exception()
+    if refusal is not None:
+        return _finish_unbuilt(course, node, decision, refusal)
+    built = future.result()
     if decision.action == "build":
         return _succeed(course, node, decision, built)
     trace = course.ledger.traces[path]
@@ -157,6 +151,31 @@ def finish(course: Course, path: str, decision: Decision, future: Future[Built])
         "tests_requested": f"{sum(result.passed for result in built.tests)} of {len(built.tests)} pass",
     }.get(decision.reason, "its tests were run again, and pass")
     return skip(course, path, Decision(path, "skip", decision.reason, said), built)
+
+
+def _finish_unbuilt(course: Course, node: Node, decision: Decision, exc: BaseException) -> ModelFinished:
+    """Record that a model was not built, for whatever its thread met with, and return the event."""
+    path = node.path
+    if isinstance(exc, TestsFailed):
+        # Masked before anything of it is put into words: of a secret cut short nobody would know that it is one.
+        masked = TestsFailed(_masked_results(course, exc.results))
+        return fail(course, path, decision, f"{node.file}: {masked}", tests=exc.results)
+    if isinstance(exc, Cancelled):
+        return skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled while it was built"))
+    if isinstance(exc, LeapSQLError):
+        return fail(course, path, decision, _placed(course, node, exc))
+    said = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    return fail(course, path, decision, f"{node.file}: the work on it broke off: {said}")
+
+
+def raise_unforeseen(future: Future[Built]) -> None:
+    """Raise what a thread met with and nobody has foreseen, for it is a fault of the program.
+
+    Want of memory, and what ends a thread, are none: such a model fails alone.
+    """
+    exc = future.exception()
+    if isinstance(exc, Exception) and not isinstance(exc, LeapSQLError | MemoryError):
+        raise exc
 
 
 def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> ModelFinished:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from leapsql_core.errors import LeapSQLError
-from leapsql_core.models import DataTest, DataTestResult, KeptTestResult, Model, Node, Relation
-from leapsql_core.protocols import WarehouseTransaction
+from leapsql_core.models import DataTestResult, KeptTestResult, Model, Node
+from leapsql_core.protocols import AskedTest, WarehouseTransaction
 
-_SAMPLE = 5
 _LONGEST_VALUE = 40
 
 
@@ -18,12 +17,11 @@ _LONGEST_VALUE = 40
 class Examination:
     """A test to run, unless its result stands.
 
-    ``to`` is the relation that it refers to. ``basis`` is what its result rests on beside the rows of its model,
-    ``None`` if nobody can tell; ``kept`` is what was found last.
+    ``basis`` is what its result rests on beside the rows of its model, ``None`` if nobody can tell; ``kept`` is what
+    was found last.
     """
 
-    test: DataTest
-    to: Relation | None
+    asked: AskedTest
     basis: str | None
     kept: KeptTestResult | None
 
@@ -45,28 +43,39 @@ def examine(
     examinations: Sequence[Examination],
     bases: Sequence[str | None],
     *,
+    one_by_one: bool,
     go_on: Callable[[], None],
 ) -> tuple[DataTestResult, ...]:
     """Run the tests whose results do not stand on these `bases`, and return the results of all.
 
-    `go_on` is called after each test, and may raise.
+    They are run in as few passes over the rows as can be, or `one_by_one`. `go_on` is called after each, and may raise.
 
     Raises:
         TestsFailed: a test of severity ``error`` failed.
+        TestsTangledError: they have to be run one by one, in another transaction.
         WarehouseError: a test cannot run.
     """
-    results: list[DataTestResult] = []
+    standing = [_standing(one, basis) for one, basis in zip(examinations, bases, strict=True)]
+    to_run = [one.asked for one, result in zip(examinations, standing, strict=True) if result is None]
     key = node.unique_columns if isinstance(node, Model) else ()
-    for one, basis in zip(examinations, bases, strict=True):
-        kept = one.kept
-        if kept is not None and kept.basis == basis:
-            results.append(DataTestResult(one.test, kept.failures, kept.columns, kept.sample, kept.tested_at))
-            continue
-        results.append(transaction.run_test(node.relation, one.test, to=one.to, sample=_SAMPLE, key=key))
+    found: list[DataTestResult] = []
+    for group in [[asked] for asked in to_run] if one_by_one else [to_run]:
+        found += transaction.run_tests(node.relation, group, key=key) if group else ()
         go_on()
+    run = iter(found)
+    results = [next(run) if result is None else result for result in standing]
     if any(not result.passed and result.test.severity == "error" for result in results):
         raise TestsFailed(results)
     return tuple(results)
+
+
+def _standing(one: Examination, basis: str | None) -> DataTestResult | None:
+    """Return what was found last, ``None`` if it does not stand or more failures are to be shown than were kept."""
+    kept, test, most = one.kept, one.asked.test, one.asked.sample
+    if kept is None or kept.basis != basis or len(kept.sample) < min(kept.failures, most):
+        return None
+    columns = kept.columns if most else ()
+    return DataTestResult(test, kept.failures, columns, kept.sample[:most], kept.tested_at)
 
 
 def describe_failure(result: DataTestResult) -> str:
@@ -76,9 +85,10 @@ def describe_failure(result: DataTestResult) -> str:
         for row in result.sample
     )
     more = "" if result.failures <= len(result.sample) else "; …"
+    some = f" ({shown}{more})" if result.sample else ""
     since = result.stands_since
     stands = "" if since is None else f"; so it was {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and nothing changed"
-    return f"test {result.test.label} failed: {result.failures} failing ({shown}{more}){stands}"
+    return f"test {result.test.label} failed: {result.failures} failing{some}{stands}"
 
 
 def _short(value: str) -> str:

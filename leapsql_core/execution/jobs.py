@@ -14,7 +14,7 @@ from leapsql_core.execution.ledger import record_of
 from leapsql_core.execution.observing import take_source_versions
 from leapsql_core.models import Decision, Model, Node, Source, Trace, TraceInput
 from leapsql_core.planning import data_test_basis, data_test_hash, is_file, reads_order, version_key
-from leapsql_core.protocols import Build, Marker
+from leapsql_core.protocols import AskedTest, Build, Marker
 from leapsql_core.rendering import RunValues
 
 
@@ -34,6 +34,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         began=began,
     )
     seen = course.ledger.relations.get(node.relation.key)
+    marked = course.look.observations.markers.get(node.relation.key)
     values = RunValues(course.run_began, None if last is None else last.built_at)
 
     def render() -> str:
@@ -66,6 +67,7 @@ def job_for(course: Course, path: str, decision: Decision) -> Job | str:
         rows_version=_rows_version(course, node, draft, decision),
         column_sets=course.column_sets[path],
         marker=_marker(course, node, draft, last),
+        marked=None if marked is None else marked.relation,
         record=record,
     )
 
@@ -97,10 +99,12 @@ def _examinations(course: Course, node: Node) -> tuple[Examination, ...]:
     if not isinstance(node, Model):
         return ()
     kept, book = course.kept_tests.get(node.path, {}), course.ledger.book
+    usual = course.shop.project.sample_limit
     found: list[Examination] = []
     for test, to in zip(node.config.tests, node.tested, strict=True):
         basis = data_test_basis(node, test, to, book=book, observations=course.look.observations)
-        found.append(Examination(test, to, basis, kept.get(data_test_hash(test, to))))
+        asked = AskedTest(test, to, usual if test.limit is None else test.limit)
+        found.append(Examination(asked, basis, kept.get(data_test_hash(test, to))))
     return tuple(found)
 
 
@@ -120,7 +124,7 @@ def _has_moved(course: Course, node: Node, entry: TraceInput) -> bool:
     if source is None or entry.data_version is None or node.materialized == "view" or source.config.version == "never":
         return False
     seen = course.ledger.relations.get(source.relation.key)
-    is_at_home = seen is not None and seen.kind == "table"
+    is_at_home = source.steady if source.relation.foreign else seen is not None and seen.kind == "table"
     return not is_at_home and _version_now(course, source, node, entry) != entry.data_version
 
 

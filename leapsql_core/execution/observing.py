@@ -13,6 +13,7 @@ from leapsql_core.planning import (
     Observations,
     changed_surroundings,
     column_sets_read,
+    may_differ,
     sets_read_in_order,
     shape_of,
     version_key,
@@ -115,7 +116,11 @@ def observe(
     )
     views = [model for model in models if model.materialized == "view" and model.path in traces]
     moved = [view for view in views if changed_surroundings(view, traces[view.path], observations, project.secrets)]
-    observations = replace(observations, view_columns={view.path: _columns_shown(warehouse, view) for view in moved})
+    observations = replace(
+        observations,
+        view_columns={view.path: _columns_shown(warehouse, view) for view in moved},
+        batch_columns=_batch_columns(warehouse, snapshot, _with_other_batches(project, snapshot, models, observations)),
+    )
     return Look(observations, taken)
 
 
@@ -126,6 +131,30 @@ def _columns_shown(warehouse: Warehouse, view: Model) -> tuple[Column, ...] | No
             return transaction.columns(view.relation)
     except WarehouseError:  # some DuckDBs do not read a view whose columns have changed; making it anew will tell
         return None
+
+
+def _with_other_batches(
+    project: Project, snapshot: Snapshot, models: Sequence[Model], observations: Observations
+) -> list[Model]:
+    """Return the incremental models whose tables stand and whose batches may have other columns than the last."""
+    traces, relations = snapshot.traces, observations.relations or {}
+    growing = [model for model in models if model.incremental_query is not None and model.path in traces]
+    standing = [model for model in growing if model.relation.key in relations]
+    return [model for model in standing if may_differ(model, project, traces, observations)]
+
+
+def _batch_columns(warehouse: Warehouse, snapshot: Snapshot, models: Sequence[Model]) -> dict[str, tuple[Column, ...]]:
+    """Return the columns that the batches of `models` would have now, of those whose inputs can be read."""
+    found: dict[str, tuple[Column, ...]] = {}
+    for model in models:
+        if model.incremental_query is None:
+            continue
+        try:
+            with warehouse.transaction() as transaction:
+                found[model.path] = transaction.query_columns(model.incremental_query.resolved)
+        except WarehouseError:  # what it reads is still to be built, or the build will say what is wrong
+            continue
+    return found
 
 
 def with_versions(snapshot: Snapshot, taken: Mapping[str, Mapping[str, str]]) -> Snapshot:

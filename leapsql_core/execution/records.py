@@ -9,7 +9,8 @@ from leapsql_core.protocols import ModelFacts
 
 
 def facts_of(project: Project) -> list[ModelFacts]:
-    """Return what the state is told of every model and seed, parents first."""
+    """Return what the state is told of every model and seed, parents first; of what is read elsewhere, too."""
+    whole = project.deferral or project
     return [
         ModelFacts(
             ModelRegistration(
@@ -21,10 +22,10 @@ def facts_of(project: Project) -> list[ModelFacts]:
                 schema_name=node.relation.schema,
                 tags=node.config.tags if isinstance(node, Model) else (),
             ),
-            parents=project.parents[node.path],
+            parents=whole.parents[node.path],
             lineage=lineage_of(node),
         )
-        for node in project.nodes.values()
+        for node in whole.nodes.values()
     ]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from leapsql_core.execution.adopting import lost_builds
 from leapsql_core.execution.building import Built, build
-from leapsql_core.execution.course import Course, begin, fail, finish, settled, skip
+from leapsql_core.execution.course import Course, begin, fail, finish, raise_unforeseen, settled, skip
 from leapsql_core.execution.events import Event, ModelStarted, RunFinished, RunStarted
 from leapsql_core.execution.holding import held
 from leapsql_core.execution.jobs import job_for
@@ -19,6 +19,7 @@ from leapsql_core.execution.observing import observe, see, source_versions, with
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.scheduling import Schedule
 from leapsql_core.execution.turns import Begun, Turn, begun_run, noting_trouble
+from leapsql_core.execution.workers import Workers
 from leapsql_core.execution.workshop import RunOptions, Workshop
 from leapsql_core.models import Decision, KeptTestResult, Model, Project, RunStatus
 from leapsql_core.planning import (
@@ -181,43 +182,41 @@ def _new_model_run(project: Project, ids: Mapping[str, str], decision: Decision)
 def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[Event, None, None]:
     """Yield what was decided, then what happens to each model; parents first, at most `parallel` at once."""
     schedule = Schedule({path: (*course.reads_from[path], *course.tests_read[path]) for path in course.plan.decisions})
-    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
-    running: dict[str, Work] = {}
-    with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="leapsql") as pool:
-        try:
-            sources = source_versions(course.look.observations)
-            yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted, sources)
-            while schedule or running:
-                begun.check()
-                while schedule and len(running) < parallel:
-                    with held():
-                        event = _take_up(course, schedule, running, pool, ended)
-                    yield event
-                if running:
-                    path = ended.get()
-                    with held():
-                        work = running.pop(path)
-                        event = finish(course, path, work.decision, work.future)
-                        schedule.done(path)
-                    yield event
-        except GeneratorExit:
-            with held():
-                _cancel(course, running)
-            raise
-        except BaseException as exc:
-            with held(), noting_trouble(exc):
-                _cancel(course, running)
-            raise
+    workers, running = Workers(), dict[str, Work]()
+    try:
+        sources = source_versions(course.look.observations)
+        yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted, sources)
+        while schedule or running:
+            begun.check()
+            while schedule and len(running) < parallel:
+                with held():
+                    event = _take_up(course, schedule, running, workers)
+                yield event
+            if running:
+                path = workers.next_ended()
+                with held():
+                    work = running.pop(path)
+                    event = finish(course, path, work.decision, work.future)
+                    schedule.done(path)
+                yield event
+                raise_unforeseen(work.future)
+    except GeneratorExit:
+        with held():
+            _cancel(course, running, workers)
+        raise
+    except BaseException as exc:
+        with held(), noting_trouble(exc):
+            _cancel(course, running, workers)
+        raise
 
 
 def _take_up(
     course: Course,
     schedule: Schedule,
     running: dict[str, Work],
-    pool: ThreadPoolExecutor,
-    ended: queue.SimpleQueue[str],
+    workers: Workers,
 ) -> Event:
-    """Begin with the next model, or end it at once where there is nothing to do; `ended` is told of what is begun."""
+    """Begin with the next model, or end it at once where there is nothing to do."""
     path = schedule.pop()
     decision = settled(course, path)
     job = None if decision.action == "skip" else job_for(course, path, decision)
@@ -226,13 +225,12 @@ def _take_up(
         schedule.done(path)
         return event
     begin(course, path, decision)
-    future = pool.submit(build, job, course.shop.warehouse, cancelled=course.cancelled)
-    running[path] = Work(decision, future)
-    future.add_done_callback(lambda _: ended.put(path))
+    work = partial(build, job, course.shop.warehouse, cancelled=course.cancelled)
+    running[path] = Work(decision, workers.begin(path, work))
     return ModelStarted(path, decision)
 
 
-def _cancel(course: Course, running: dict[str, Work]) -> None:
+def _cancel(course: Course, running: dict[str, Work], workers: Workers) -> None:
     """Stop what runs, wait for it, and record how each model ended: what was committed counts as built."""
     course.cancelled.set()
     left = {work.future for work in running.values()}
@@ -240,6 +238,7 @@ def _cancel(course: Course, running: dict[str, Work]) -> None:
         # Again and again: what begins a statement meanwhile is interrupted too.
         course.shop.warehouse.interrupt()
         left = wait(left, timeout=_PAUSE_SECONDS).not_done
+        workers.find_dead()
     for path, work in running.items():
         finish(course, path, work.decision, work.future)
     for path in course.plan.decisions:

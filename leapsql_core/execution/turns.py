@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from leapsql_core.errors import LeapSQLError, StateError
 from leapsql_core.execution.holding import held
 from leapsql_core.execution.processes import is_there, this_process
+from leapsql_core.execution.workshop import utc_now
 from leapsql_core.models import Holder, Lease, Run
-from leapsql_core.protocols import StateStore
+from leapsql_core.protocols import StateReader, StateStore
 
 #: How often a run says that it lives, in seconds.
 BEAT_SECONDS = 5.0
@@ -73,6 +74,21 @@ def is_dead(lease: Lease, now: datetime, *, sees: Callable[[Holder], bool | None
     """Say whether the run that has a lease is dead: its process is gone, or not to be seen and silent for too long."""
     there = sees(lease.holder)
     return now - lease.heartbeat_at > DEAD_AFTER if there is None else not there
+
+
+def is_abandoned(lease: Lease) -> bool:
+    """Say whether the run that has a lease is dead, as it looks from this process and at this moment."""
+    return is_dead(lease, utc_now(), sees=is_there)
+
+
+def name_run(state: StateReader, pid: int) -> str | None:
+    """Return in words which run of a state a process of this host goes on with, ``None`` if the state knows none."""
+    here = this_process().host
+    for environment in state.list_environments():
+        lease = state.get_lease(environment.name)
+        if lease is not None and (lease.holder.host, lease.holder.pid) == (here, pid):
+            return f"run {lease.run_id} of environment {environment.name}"
+    return None
 
 
 @contextmanager

@@ -1,11 +1,17 @@
 """What has to be built, what does not, and why: a function of the project, the traces and what was looked at."""
 
 from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
-from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements
+from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements, stream_open
 from leapsql_core.planning.code import InputColumns, Prove, query_difference, text_hash, unified_difference
 from leapsql_core.planning.column_sets import column_sets_read, sets_read_in_order
 from leapsql_core.planning.data_differences import InputDifference
-from leapsql_core.planning.data_tests import data_test_basis, data_test_hash, tests_hash, tests_version
+from leapsql_core.planning.data_tests import (
+    compare_own_tests,
+    data_test_basis,
+    data_test_hash,
+    tests_hash,
+    tests_version,
+)
 from leapsql_core.planning.decisions import Plan, chosen_paths, plan, seeds_rewritten, settle, texts_needed
 from leapsql_core.planning.differences import (
     ColumnDifferences,
@@ -18,6 +24,14 @@ from leapsql_core.planning.differences import (
 )
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.remembering import remembered
+from leapsql_core.planning.schema_changes import (
+    OTHER_COLUMNS_MEND,
+    SchemaChange,
+    compare_batch,
+    foreseen_change,
+    may_differ,
+)
 from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
@@ -33,6 +47,7 @@ from leapsql_core.planning.versions import (
 __all__ = [
     "ALL_IN_ORDER",
     "IN_ORDER",
+    "OTHER_COLUMNS_MEND",
     "ColumnDifferences",
     "FieldDifference",
     "Finding",
@@ -44,6 +59,7 @@ __all__ = [
     "Orphan",
     "Plan",
     "Prove",
+    "SchemaChange",
     "Side",
     "Texts",
     "VersionBook",
@@ -52,24 +68,30 @@ __all__ = [
     "chosen_behind",
     "chosen_paths",
     "column_sets_read",
+    "compare_batch",
     "compare_columns",
     "compare_environments",
+    "compare_own_tests",
     "data_test_basis",
     "data_test_hash",
     "find_orphans",
+    "foreseen_change",
     "in_words",
     "is_as_marked",
     "is_file",
     "markers_to_adopt",
+    "may_differ",
     "plan",
     "query_difference",
     "reads_for",
     "reads_order",
+    "remembered",
     "seeds_rewritten",
     "sets_read_in_order",
     "settle",
     "shape_of",
     "stream_disagreements",
+    "stream_open",
     "surroundings_of",
     "tests_hash",
     "tests_version",

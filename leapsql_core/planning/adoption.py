@@ -62,11 +62,13 @@ def find_orphans(project: Project, snapshot: Snapshot, observations: Observation
     """Return the relations that were built in the environment and that no model makes now, sorted.
 
     The warehouse tells, if it was looked at: a model that moved leaves its old relation behind. Else the state does.
-    What another project or state has built is not ours, nor is what the project reads as a source.
+    What another project or state has built is not ours, nor is what the project reads as a source. A model that is left
+    to another environment is made here by other builds.
     """
+    left = {} if project.deferral is None else project.deferral.reads
     nodes, traces, relations = project.nodes, snapshot.traces, observations.relations
     if relations is None:
-        gone = ((path, trace) for path, trace in traces.items() if path not in nodes)
+        gone = ((path, trace) for path, trace in traces.items() if path not in nodes and path not in left)
         return tuple(sorted(Orphan(path, trace.relation) for path, trace in gone))
     made = {node.relation.key for node in nodes.values()}
     read = {source.relation.key for source in project.sources.values()}
@@ -76,6 +78,7 @@ def find_orphans(project: Project, snapshot: Snapshot, observations: Observation
             Orphan(marker.model_path, str(marker.relation))
             for key, marker in observations.markers.items()
             if marker.environment == snapshot.environment
+            and marker.model_path not in left
             and (marker.history == observations.history or marker.model_run_id in builds)
             and key not in made
             and key not in read

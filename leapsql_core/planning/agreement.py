@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Literal
 
-from leapsql_core.models import Node, Project, Snapshot
+from leapsql_core.models import Node, Project, Run, Snapshot, Trace
 from leapsql_core.names import fold
 from leapsql_core.planning.adoption import find_orphans, is_as_marked
 from leapsql_core.planning.observations import Observations
-from leapsql_core.protocols import Build
+from leapsql_core.protocols import Build, Marker
 
 #: What can be found; `docs/state.md` says what each means.
-FindingKind = Literal["damaged", "unrecorded", "missing", "drifted", "edited", "foreign", "orphan"]
+FindingKind = Literal["damaged", "open", "unrecorded", "missing", "drifted", "unmarked", "edited", "foreign", "orphan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,14 @@ class Finding:
     detail: str
     mend: str
     mended: bool = False
+
+
+def stream_open(runs: Sequence[Run]) -> Iterator[Finding]:
+    """Yield runs that were never ended though nobody goes on with them."""
+    for run in runs:
+        began = run.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        detail = f"run {run.id} of {began} was never ended, and its process is gone"
+        yield Finding("open", None, None, detail, "The next run closes it, as does --repair.")
 
 
 def stream_disagreements(
@@ -66,6 +74,17 @@ def _compare(node: Node, snapshot: Snapshot, observations: Observations) -> Iter
     elif seen.comment != trace.model_run_id:
         detail = "it is not the one that was built: it was replaced, restored or altered from outside"
         yield Finding("drifted", node.path, trace.relation, detail, mend_of_drift(node))
+    elif not _is_told_by(observations.markers.get(node.relation.key), trace):
+        detail = "its row in _leapsql is gone or tells of something else: a state that is lost could not be read back"
+        yield Finding("unmarked", node.path, trace.relation, detail, "--repair writes it anew.")
+
+
+def _is_told_by(marker: Marker | None, trace: Trace) -> bool:
+    """Tell whether a marker is that of the build which left a trace, whatever state that was recorded in."""
+    if marker is None:
+        return False
+    told = (marker.model_run_id, marker.model_path, marker.environment, marker.content_hash)
+    return told == (trace.model_run_id, trace.model_path, trace.environment, trace.content_hash)
 
 
 def _owner(node: Node, snapshot: Snapshot, observations: Observations) -> str | None:

@@ -40,8 +40,11 @@ def tests_version(node: Node, book: VersionBook, *, shown: Mapping[str, str | No
 
 
 def data_test_hash(test: DataTest, to: Relation | None) -> str:
-    """Return the fingerprint of what a test asks, of which relation; what a failure means is no part of it."""
-    asks = {name: fact for name, fact in data_test_facts(test).items() if name != "severity"}
+    """Return the fingerprint of what a test asks, of which relation.
+
+    What a failure means, and how much of it is shown, is no part of it.
+    """
+    asks = {name: fact for name, fact in data_test_facts(test).items() if name not in ("severity", "limit")}
     return fingerprint([asks, None if to is None else fold(str(to))])
 
 

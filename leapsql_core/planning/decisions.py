@@ -15,6 +15,7 @@ from leapsql_core.planning.data_tests import compare_own_tests, compare_tests
 from leapsql_core.planning.inputs import compare_inputs, input_columns
 from leapsql_core.planning.observations import Observations, Texts
 from leapsql_core.planning.reach import chosen_behind
+from leapsql_core.planning.schema_changes import with_schema_change
 from leapsql_core.planning.surroundings import compare_surroundings
 from leapsql_core.planning.versions import ALL_IN_ORDER, VersionBook
 
@@ -153,14 +154,17 @@ def plan(
             decision = _asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
         if path in chosen and adopt and node.relation.key in (observations.relations or {}):
             decision = Decision(path, "build", "adopted", _adoption(node))
-        if path in chosen and test and trace is not None and _compare_relation(node, trace, observations) is None:
-            decision = Decision(path, "check", "tests_requested", "its tests were asked for")
+        if path in chosen and test:
+            stands = trace is not None and _compare_relation(node, trace, observations) is None
+            decision = _tests_asked_for(decision, stands=stands)
         if decision.action == "check":
             changed = None if trace is None else compare_own_tests(node, trace)
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
-        if path in chosen and decision.action != "skip":
+        if path in chosen and _may_move(decision, observations):
             moving.add(path)
-        decisions[path] = _with_mode(_with_failures(decision, node, failures.get(path)), node)
+        decision = _with_mode(_with_failures(decision, node, failures.get(path)), node)
+        unsure = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
+        decisions[path] = with_schema_change(decision, node, trace, observations, pending=unsure)
     return Plan(
         environment=snapshot.environment,
         decisions={path: decision for path, decision in decisions.items() if path in chosen},
@@ -213,6 +217,13 @@ def _own_reason(
     return _compare_relation(node, trace, observations) if surroundings is None else surroundings
 
 
+def _may_move(decision: Decision, observations: Observations) -> bool:
+    """Tell whether what reads a model has to wait for what becomes of it."""
+    if observations.remembered:
+        return decision.reason == "input_pending" or (decision.action == "build" and not decision.recurring)
+    return decision.action != "skip"
+
+
 def _read_by(node: Node) -> tuple[Input, ...]:
     """Return what a node and its tests read."""
     return (*node.inputs, *node.test_inputs) if isinstance(node, Model) else ()
@@ -257,6 +268,13 @@ def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: boo
     if force and decision.action != "build":
         return Decision(node.path, "build", "requested", "it was asked for")
     return decision
+
+
+def _tests_asked_for(decision: Decision, *, stands: bool) -> Decision:
+    """Return that tests are run; a model that does not stand as it was built cannot be tested, and says why."""
+    if stands:
+        return Decision(decision.path, "check", "tests_requested", "its tests were asked for")
+    return dataclasses.replace(decision, reason="tests_requested")
 
 
 def _with_failures(decision: Decision, node: Node, failure: Failure | None) -> Decision:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from leapsql_core.models import Column, Materialized, Snapshot, Trace
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.planning.code import differing_keys, first_difference, unified_difference
 from leapsql_core.planning.data_differences import DataComparison, InputDifference
 from leapsql_core.planning.observations import Texts
@@ -146,7 +146,7 @@ def compare_columns(before: tuple[Column, ...], now: tuple[Column, ...]) -> Colu
     >>> compare_columns((a, b), (b, a)).reordered, bool(compare_columns((a, b), (a, b)))
     (True, False)
     """
-    old, new = ({column.name.casefold(): column for column in columns} for columns in (before, now))
+    old, new = ({fold(column.name): column for column in columns} for columns in (before, now))
     return ColumnDifferences(
         added=tuple(column for name, column in new.items() if name not in old),
         removed=tuple(column for name, column in old.items() if name not in new),

@@ -139,8 +139,8 @@ def _compare_named(node: Model, entry: Input, before: TraceInput, *, book: Versi
     now = book.columns(entry.name)
     if now is None or before.seen is None:
         return None
-    there = {column.name.casefold() for column in now}
-    gone = [column.name for column in before.seen if column.name.casefold() not in there]
+    there = {fold(column.name) for column in now}
+    gone = [column.name for column in before.seen if fold(column.name) not in there]
     texts = [query.resolved for query in (node.query, node.incremental_query) if query is not None]
     named = [name for name in gone if any(mentioned(text, [name]) for text in texts)]
     if not named:
@@ -170,9 +170,9 @@ def _columns(columns: ColumnSet) -> str:
 def _column_change(now: ColumnSet, before: ColumnSet) -> str:
     if now is None or before is None:
         return f"{_columns(now)} instead of {_columns(before)}"
-    folded_now, folded_before = ({name.casefold() for name in names} for names in (now, before))
-    said = [f"+{name}" for name in now if name.casefold() not in folded_before]
-    return ", ".join([*said, *(f"-{name}" for name in before if name.casefold() not in folded_now)])
+    folded_now, folded_before = ({fold(name) for name in names} for names in (now, before))
+    said = [f"+{name}" for name in now if fold(name) not in folded_before]
+    return ", ".join([*said, *(f"-{name}" for name in before if fold(name) not in folded_now)])
 
 
 def _names(names: Sequence[str]) -> str:

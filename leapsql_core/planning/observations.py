@@ -21,6 +21,9 @@ class Observations:
     told. ``functions`` tell of those that extensions brought whether their arguments alone decide what they answer.
     ``markers`` are what the warehouse itself keeps of builds, by `Relation.key`; ``history`` is the id of the state.
     ``view_columns`` are those that views show now whose surroundings changed; ``None`` of one that cannot be read.
+    ``batch_columns`` are those of the batches that incremental models would get now, of as many as can be told.
+    ``remembered``: nobody looked, all of it is what the state remembers; then a build that is decided moves what lies
+    below it, and no doubt does.
     """
 
     relations: Mapping[tuple[str, str], ObservedRelation] | None = None
@@ -36,6 +39,8 @@ class Observations:
     types: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, bool] = field(default_factory=dict)
     view_columns: Mapping[str, tuple[Column, ...] | None] = field(default_factory=dict)
+    batch_columns: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

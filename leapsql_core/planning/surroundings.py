@@ -6,11 +6,12 @@ They stand among the inputs of a trace, each under a name that no relation bears
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from leapsql_core.hashing import canonical_json, fingerprint
 from leapsql_core.masking import Secrets
-from leapsql_core.models import Decision, Model, Node, Trace, TraceInput
+from leapsql_core.models import Decision, Model, Node, Project, Trace, TraceInput
 from leapsql_core.planning.observations import Observations
 from leapsql_core.sql import mentioned, overlooked_calls
 
@@ -72,6 +73,27 @@ def _stream_named(model: Model, observations: Observations, secrets: Secrets) ->
         yield TraceInput(_MACRO + name, name, None, observations.macros[name])
     for name in sorted({name for text in texts for name in mentioned(text, observations.types)}):
         yield TraceInput(_TYPE + name, name, None, observations.types[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Versions of files, by the pattern that means them, and of what the database defines, by name."""
+
+    files: Mapping[str, str | None]
+    macros: Mapping[str, str | None]
+    types: Mapping[str, str]
+
+
+def remembered_surroundings(project: Project, traces: Iterable[Trace]) -> Surroundings:
+    """Return the surroundings as the last of `traces` that names each found it."""
+    last = {entry.name: entry.data_version for trace in traces for entry in trace.inputs if not is_relation(entry)}
+    kinds = {kind: {name.removeprefix(kind): last[name] for name in last if name.startswith(kind)} for kind in _KINDS}
+    patterns = {pattern for node in project.nodes.values() if isinstance(node, Model) for pattern in node.files}
+    return Surroundings(
+        files={pattern: kinds[_FILE].get(project.secrets.mask(pattern)) for pattern in sorted(patterns)},
+        macros=kinds[_MACRO],
+        types={name: version for name, version in kinds[_TYPE].items() if version is not None},
+    )
 
 
 def compare_surroundings(node: Node, trace: Trace, observations: Observations, secrets: Secrets) -> Decision | None:

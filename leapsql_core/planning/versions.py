@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from leapsql_core.hashing import column_set_key, fingerprint
 from leapsql_core.models import Column, ColumnSet, Model, Node, Project, Read, Trace, TraceInput
+from leapsql_core.names import fold
 from leapsql_core.planning.observations import Observations
 from leapsql_core.planning.surroundings import is_relation, surroundings_version
 
@@ -178,7 +179,7 @@ class VersionBook:
         if node.materialized == "incremental" or name in self._rewritten or not reads_as_before(node, trace):
             return False
         taken, there = node.lineage.columns, trace.columns
-        return [column.name.casefold() for column in taken] != [column.name.casefold() for column in there]
+        return [fold(column.name) for column in taken] != [fold(column.name) for column in there]
 
     def _astray(self, name: str) -> str | None:
         """Return in words what became of a relation that is not as its trace says, ``None`` if it is."""
@@ -215,7 +216,11 @@ def reads_order(node: Node) -> bool:
 
 def moves_by_itself(model: Model) -> tuple[str, ...]:
     """Return what makes a model's answer move without any input moving; nothing where its author set it aside."""
-    return () if model.config.volatile == "ignore" else tuple(sorted({*model.volatile, *model.run_values}))
+    if model.config.volatile == "ignore":
+        return ()
+    # Where the last batch ended decides which rows the next one brings, and whether there are any its inputs tell.
+    of_history = {"last_run_at"} if model.materialized == "incremental" else set[str]()
+    return tuple(sorted({*model.volatile, *model.run_values} - of_history))
 
 
 def reads_more(model: Model, trace: Trace) -> bool:
@@ -238,7 +243,7 @@ def within(columns: ColumnSet, others: ColumnSet) -> bool:
     """
     if columns is None or others is None:
         return others is None
-    return {name.casefold() for name in columns} <= {name.casefold() for name in others}
+    return {fold(name) for name in columns} <= {fold(name) for name in others}
 
 
 def reads_for(model: Model, columns: ColumnSet) -> tuple[Read, ...]:
@@ -252,11 +257,11 @@ def reads_for(model: Model, columns: ColumnSet) -> tuple[Read, ...]:
     found: dict[str, set[str] | None] = {
         read.table: None if read.columns is None else set(read.columns) for read in (*model.lineage.rows, *hidden)
     }
-    wanted = {name.casefold() for name in columns}
-    if not wanted <= {column.name.casefold() for column in known}:
+    wanted = {fold(name) for name in columns}
+    if not wanted <= {fold(column.name) for column in known}:
         return everything
     for column in known:
-        if column.name.casefold() not in wanted:
+        if fold(column.name) not in wanted:
             continue
         if column.reads is None:
             return everything
@@ -274,5 +279,5 @@ def reads_of_build(trace: Trace) -> tuple[Read, ...]:
 
 def shape_of(columns: Sequence[Column], chosen: ColumnSet) -> list[list[str]]:
     """Return names and types of those of `columns` that are `chosen`, in order."""
-    wanted = None if chosen is None else {name.casefold() for name in chosen}
-    return [[column.name, column.type] for column in columns if wanted is None or column.name.casefold() in wanted]
+    wanted = None if chosen is None else {fold(name) for name in chosen}
+    return [[column.name, column.type] for column in columns if wanted is None or fold(column.name) in wanted]

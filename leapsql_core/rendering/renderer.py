@@ -109,7 +109,7 @@ class Renderer:
         noted = Noted()
         context = self._context(this, incremental, run_values or RunValues(), noted)
         try:
-            text = self._sandbox.template(code).render(context).strip()
+            text = self._sandbox.render(code, context).strip()
         except ProjectError:
             raise
         except Exception as exc:
@@ -135,7 +135,8 @@ class Renderer:
             try:
                 code = sandbox.compile(text, name=file, filename=file)
             except Exception as exc:
-                problem = failed_compiling(exc, file=file, line=line, filters=sandbox.filters, tests=sandbox.tests)
+                filters = [name for name in sandbox.filters if name.isidentifier()]
+                problem = failed_compiling(exc, file=file, line=line, filters=filters, tests=sandbox.tests)
                 raise ProjectError([problem]) from exc
             self._compiled[file, text] = code
         return code

@@ -1,6 +1,7 @@
 """The sandbox: Jinja without a clock, without chance, without files, and with nothing that can be changed.
 
-The only module that imports Jinja; it is loaded when the first template has to be rendered.
+It and `metering`, which sees to it that templates end, are all that imports Jinja; they are loaded when the first
+template has to be rendered.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ from decimal import Decimal
 from types import CodeType
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateRuntimeError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateRuntimeError, TemplateSyntaxError, nodes
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import missing
 
 from leapsql_core.names import did_you_mean
+from leapsql_core.rendering.allowance import (
+    Allowance,
+    allowance,
+    allowing,
+    counted,
+    pay_call,
+    pay_operation,
+    pay_widths,
+)
+from leapsql_core.rendering.metering import OWN_FILTERS, meter, metered
 from leapsql_core.rendering.scope import RUN_VALUES, This
 
 __all__ = ["LOOKED_UP", "Facts", "MacroNamespace", "Sandbox", "SystemVariables", "TemplateSyntaxError", "Undefined"]
@@ -26,6 +37,9 @@ __all__ = ["LOOKED_UP", "Facts", "MacroNamespace", "Sandbox", "SystemVariables",
 LOOKED_UP = "run values that were looked up"
 
 _PRINTABLE = (str, int, float, Decimal, date, time, timedelta, This)
+#: What makes or takes apart pages of the web, some of it in the square of the time that a text takes to read.
+_OF_THE_WEB = frozenset({"striptags", "urlize", "xmlattr"})
+_LOOKING_UP = 10
 _OF_THE_CLOCK = frozenset({"now", "today", "utcnow", "fromtimestamp", "utcfromtimestamp", "astimezone"})
 
 
@@ -66,28 +80,94 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja as templates of a project see it."""
 
     context_class = _Context
-    intercepted_binops = frozenset({"-"})
+    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
 
     def __init__(self) -> None:
-        super().__init__(undefined=Undefined, finalize=_printable, auto_reload=False)
+        super().__init__(undefined=Undefined, finalize=_printed, auto_reload=False)
         del self.globals["lipsum"], self.filters["random"]
+        for name in _OF_THE_WEB:
+            del self.filters[name]
+        meter(self.filters)
+        meter(self.tests)
+        self.filters |= OWN_FILTERS
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Tell whether a template may use an attribute: not what is private, changes something or reads the clock."""
         if isinstance(obj, date) and attr in _OF_THE_CLOCK:
             return False
+        if isinstance(obj, str) and attr in _OF_THE_WEB:
+            return False
         return super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Subtract, but for keys: what is left of them comes in another order each time."""
-        difference = super().call_binop(context, operator, left, right)
-        if isinstance(difference, set):
+        """Do an operation that is paid for; subtract, but for keys: what is left of them comes in no order."""
+        pay_operation(operator, left, right)
+        made = super().call_binop(context, operator, left, right)
+        if isinstance(made, set):
             raise TemplateRuntimeError("a set has no order. Write `| reject('in', …) | list` instead of `-`.")
-        return difference
+        return made
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call what may be called, and is paid for."""
+        args = pay_call(__obj, args, kwargs)
+        made = super().call(__context, __obj, *args, **kwargs)
+        return counted(made) if isinstance(getattr(__obj, "__self__", None), str | bytes | dict) else made
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Return what stands for ``str.format`` and ``str.format_map``, ``None`` if `value` is neither."""
+        return None if super().wrap_str_format(value) is None else _Formatting(self, value.__self__, value.__name__)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Return an item of `obj`, which is paid for: filters ask for one of each value."""
+        allowance().pay(_LOOKING_UP)
+        return super().getitem(obj, argument)
+
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        return super()._generate(metered(source), *args, **kwargs)
+
+    def render(self, code: CodeType, context: dict[str, Any]) -> str:
+        """Render the template that was compiled to `code`, as far as an allowance goes.
+
+        Raises:
+            Exception: of any kind; the template's own lines are in its traceback.
+        """
+        with allowing(Allowance()):
+            return self.template(code).render(context)
 
     def template(self, code: CodeType) -> Template:
         """Return the template that was compiled to `code`."""
         return Template.from_code(self, code, self.make_globals(None))
+
+
+class _Formatting:
+    """``'…'.format`` of one text, which can be called."""
+
+    __slots__ = ("__name__", "_formatter", "_text")
+
+    def __init__(self, environment: Sandbox, text: str, name: str) -> None:
+        self._text, self.__name__, self._formatter = text, name, _Formatter(environment)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        if self.__name__ == "format_map":
+            (kwargs,), args = args, ()
+        made: str = counted(self._formatter.vformat(self._text, args, kwargs))
+        return made
+
+
+class _Formatter(SandboxedFormatter):
+    """Formats values, each of which is paid for."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """Format one value."""
+        pay_widths(format_spec)
+        allowance().weigh(value)
+        return super().format_field(value, format_spec)
+
+
+def _printed(value: Any) -> Any:
+    """Return what ``{{ … }}`` is to print, paid for."""
+    allowance().weigh(value)
+    return _printable(value)
 
 
 def _printable(value: Any) -> Any:

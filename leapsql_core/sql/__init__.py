@@ -4,12 +4,13 @@ The only place that imports sqlglot; its trees never leave. Importing this packa
 """
 
 from leapsql_core.sql.calls import is_decided_by_its_row, overlooked_calls, read_calls
+from leapsql_core.sql.conditions import unfit_condition
 from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
 from leapsql_core.sql.resolution import resolve
 from leapsql_core.sql.scanning import scan
-from leapsql_core.sql.tokens import mentioned, same_tokens
+from leapsql_core.sql.tokens import is_several, mentioned, same_tokens
 
 __all__ = [
     "DatabaseColumn",
@@ -18,6 +19,7 @@ __all__ = [
     "DatabaseTable",
     "KnownInput",
     "is_decided_by_its_row",
+    "is_several",
     "lineage",
     "mentioned",
     "overlooked_calls",
@@ -25,4 +27,5 @@ __all__ = [
     "resolve",
     "same_tokens",
     "scan",
+    "unfit_condition",
 ]

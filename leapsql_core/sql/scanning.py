@@ -62,6 +62,9 @@ def scan(sql: str, *, database: DatabaseParser | None = None) -> QueryScan:
 
 def _check_statement(sql: str) -> None:
     """Raise unless `sql` is one statement that begins as a query does."""
+    if "\0" in sql:  # which databases take for the end of the text
+        mend = "Take it out."
+        raise QueryError("U+0000 is no character of a query", mend=mend, line=line_of(sql, sql.index("\0")))
     first: Token | None = None
     ended = False
     for token in lex(sql).tokens:

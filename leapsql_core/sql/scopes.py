@@ -87,7 +87,7 @@ class Analysis:
 
     def table(self, parts: Sequence[str]) -> tuple[str, Rowset]:
         """Return the name of an input and its rows; one that nothing was told of has unknown columns."""
-        known = self.inputs.get(tuple(part.casefold() for part in parts)) or KnownInput(".".join(parts), None)
+        known = self.inputs.get(tuple(fold(part) for part in parts)) or KnownInput(".".join(parts), None)
         name = known.name
         self.met.add(name)
         self.roles[name] += 1

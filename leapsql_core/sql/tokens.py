@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from leapsql_core.names import fold
@@ -39,10 +40,10 @@ _TOKEN: Final = re.compile(
   | (?P<line_comment>--[^\n]*)
   | (?P<block_comment>/\*)
   | (?P<operator>(?:(?!--|/\*)[-+*/%<>=|&^~!@\#?])+)
-  | (?P<string>'(?:[^']|'')*')
-  | (?P<quoted>"(?:[^"]|"")*")
+  | (?P<string>'[^']*+(?:''[^']*+)*+')
+  | (?P<quoted>"[^"]*+(?:""[^"]*+)*+")
   | (?P<number>\.?[0-9](?:[eE][+-](?=[0-9])|[\w.])*)
-  | (?P<odd>[^\W\d]\w*'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$|\$(?P<tag>\w+)\$.*?\$(?P=tag)\$|.)
+  | (?P<odd>[^\W\d]\w*'(?:[^'\\]++|\\.|'')*'|\$\$.*?\$\$|\$(?P<tag>\w+)\$.*?\$(?P=tag)\$|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -173,6 +174,16 @@ def mentioned(text: str, names: Collection[str]) -> list[str]:
     here = {fold(token.name) for token in lexed.tokens}
     folded = fold(text) if lexed.odd else ""
     return sorted(name for name in names if fold(name) in here or (lexed.odd and fold(name) in folded))
+
+
+def is_several(text: str) -> bool:
+    """Tell whether an expression holds ``COLUMNS(…)``, and so is one for each of several columns.
+
+    >>> is_several("Columns(*) > 0"), is_several("columns > 0 and x = 'columns(*)'")
+    (True, False)
+    """
+    tokens = lex(text).tokens
+    return any(token.word == "columns" and after.text == "(" for token, after in pairwise(tokens))
 
 
 def same_tokens(a: str, b: str) -> bool:

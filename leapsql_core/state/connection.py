@@ -77,7 +77,10 @@ def explained(place: str) -> Iterator[None]:
     except (sqlite3.Error, sqlite3.Warning) as exc:
         raise explain(exc, place) from exc
     except (ValueError, OverflowError) as exc:
-        mend = "If it was read, someone changed the state by hand; if it was to be written, SQLite has no form for it."
+        mend = (
+            "If it was read, the file is damaged or was changed by hand: `leapsql state check` looks at all of it, and"
+            " `leapsql state restore` puts a copy back. If it was to be written, SQLite has no form for it."
+        )
         raise StateError(f"the state {place} cannot hold a value: {exc}", mend=mend) from exc
 
 

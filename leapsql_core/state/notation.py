@@ -44,8 +44,48 @@ def read_time(text: str) -> datetime:
     >>> read_time("2026-03-01 07:30:00.000000")
     datetime.datetime(2026, 3, 1, 7, 30, tzinfo=datetime.timezone.utc)
     """
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(read_text(text))
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def read_text(value: object) -> str:
+    """Return a text that was read.
+
+    Raises:
+        ValueError: what was read is no text, as in a damaged file.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} stands where a text belongs")
+    return value
+
+
+def read_optional_text(value: object) -> str | None:
+    """Return a text that was read, ``None`` for none."""
+    return None if value is None else read_text(value)
+
+
+def read_list(text: object) -> list[Any]:
+    """Return the JSON array that a text holds.
+
+    Raises:
+        ValueError: it is no text, or holds none.
+    """
+    found = json.loads(read_text(text))
+    if not isinstance(found, list):
+        raise ValueError(f"{text!r} stands where a list belongs")
+    return found
+
+
+def read_config(text: object) -> dict[str, Any]:
+    """Return the JSON object that a text holds.
+
+    Raises:
+        ValueError: it is no text, or holds none.
+    """
+    found = json.loads(read_text(text))
+    if not isinstance(found, dict):
+        raise ValueError(f"{text!r} stands where a mapping belongs")
+    return found
 
 
 def read_optional_time(text: str | None) -> datetime | None:
@@ -82,9 +122,12 @@ def write_columns(columns: Iterable[Column]) -> str:
     return canonical_json([[column.name, column.type] for column in columns])
 
 
-def read_columns(text: str) -> tuple[Column, ...]:
+def read_columns(text: object) -> tuple[Column, ...]:
     """Return the columns that `text` holds."""
-    return tuple(Column(name, type_) for name, type_ in json.loads(text))
+    found = read_list(text)
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in found):
+        raise ValueError(f"{text!r} stands where columns belong")
+    return tuple(Column(read_text(name), read_text(type_)) for name, type_ in found)
 
 
 def write_column_set(columns: ColumnSet) -> str | None:
@@ -92,6 +135,6 @@ def write_column_set(columns: ColumnSet) -> str | None:
     return None if columns is None else canonical_json(columns)
 
 
-def read_column_set(text: str | None) -> ColumnSet:
+def read_column_set(text: object) -> ColumnSet:
     """Return the columns that `text` holds."""
-    return None if text is None else tuple(json.loads(text))
+    return None if text is None else tuple(map(read_text, read_list(text)))

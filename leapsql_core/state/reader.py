@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
@@ -53,6 +53,10 @@ class SqliteReading(StateReader):
     def get_lease(self, environment: str) -> Lease | None:
         with self._reading() as connection:
             return leases.get_lease(connection, environment)
+
+    def list_open_runs(self, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[Run]:
+        with self._reading() as connection:
+            return leases.list_open_runs(connection, environment, is_dead=is_dead)
 
     def get_model_by_id(self, model_id: str) -> StoredModel:
         with self._reading() as connection:

@@ -18,6 +18,10 @@ DIED = "the process of this run ended before the run did"
 DIED_BUILDING = "the process of its run ended while it was built"
 NEVER_BEGUN = ("cancelled", "the process of its run ended before it was begun")
 
+#: The same of a run that ended by itself, but could not tell what became of its models: on a full disk, for example.
+UNTOLD = "its run ended and could not record what became of it"
+LEFT_OUT = ("cancelled", "its run ended before it was begun")
+
 #: Where a model run may go from each status; from one that is not named, nowhere.
 NEXT_STATUSES: dict[str, tuple[str, ...]] = {
     "pending": ("running", "success", "failed", "skipped"),
@@ -60,7 +64,7 @@ def damaged(place: str, damage: Sequence[str]) -> StateError:
 
 def state_in_use(place: str, *, run_id: str, environment: str) -> StateError:
     """Refuse to replace a state under a run."""
-    mend = "Wait until it has ended. If its process is gone, --force restores all the same."
+    mend = "Wait until it has ended. If its process is gone, `leapsql state check --repair` closes it."
     return StateError(f"run {run_id!r} of {environment} is running on the state {place}", mend=mend)
 
 

@@ -10,20 +10,20 @@ from datetime import datetime
 from leapsql_core.hashing import canonical_json
 from leapsql_core.models import ColumnSource, ModelRegistration, StoredModel
 from leapsql_core.protocols import ModelFacts
-from leapsql_core.state.notation import read_time, write_time
+from leapsql_core.state.notation import read_list, read_text, read_time, write_time
 from leapsql_core.state.refusals import check_facts, check_parents, unknown_model, unknown_path
 
 
 def _model(row: sqlite3.Row) -> StoredModel:
     return StoredModel(
         id=row["id"],
-        path=row["path"],
-        name=row["name"],
+        path=read_text(row["path"]),
+        name=read_text(row["name"]),
         materialized=row["materialized"],
         content_hash=row["content_hash"],
         owner=row["owner"],
         schema_name=row["schema_name"],
-        tags=tuple(json.loads(row["tags"] or "[]")),
+        tags=tuple(map(read_text, read_list(row["tags"] or "[]"))),
         created_at=read_time(row["created_at"]),
         updated_at=read_time(row["updated_at"]),
     )

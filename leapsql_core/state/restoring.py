@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from leapsql_core.errors import StateError
-from leapsql_core.state.connection import WAIT_SECONDS, connect_to_file, explained, is_file, prepare_for_writing
+from leapsql_core.state.connection import (
+    WAIT_SECONDS,
+    connect_to_file,
+    explained,
+    is_file,
+    prepare_for_writing,
+)
 from leapsql_core.state.copies import back_up, reading_as_it_is, unfinished, write_copy
 from leapsql_core.state.inspection import find_damage
 from leapsql_core.state.refusals import damaged, file_in_the_way, state_in_use
@@ -60,8 +67,7 @@ def restore(
     if file.samefile(path):
         raise StateError(f"{file} is the state itself", mend="Name a copy that `leapsql state backup` made.")
     if _is_sound(path, force=force, migrations=migrations):
-        back_up(path, keep, migrations=migrations)
-        _write_into(path, file, wait_seconds=wait_seconds, migrations=migrations)
+        _write_into(path, file, keep=keep, force=force, wait_seconds=wait_seconds, migrations=migrations)
     else:
         _keep_bytes(path, keep)
         _put_in_place(path, file, migrations=migrations)
@@ -85,34 +91,78 @@ def _is_sound(path: Path, *, force: bool, migrations: Sequence[Migration]) -> bo
     except StateError:
         # It is a state that cannot be read to its end: what a copy is put back for.
         return False
-    if running is not None and not force:
-        raise state_in_use(str(path), run_id=running["id"], environment=running["environment"])
+    _refuse_under(running, path, force=force)
     return is_whole
 
 
-def _write_into(path: Path, file: Path, *, wait_seconds: float, migrations: Sequence[Migration]) -> None:
-    # SQLite replaces all pages in one transaction: so its log is taken care of, who has the file open is told, and
-    # who is killed in the middle has written nothing.
+def _refuse_under(running: sqlite3.Row | None, path: Path, *, force: bool) -> None:
+    if running is not None and not force:
+        raise state_in_use(str(path), run_id=running["id"], environment=running["environment"])
+
+
+def _write_into(
+    path: Path, file: Path, *, keep: Path, force: bool, wait_seconds: float, migrations: Sequence[Migration]
+) -> None:
+    """Replace all pages of a state in one transaction, having kept in `keep` exactly what it replaces.
+
+    So SQLite's log is taken care of, who has the file open is told, and who is killed in the middle has written
+    nothing. Once the transaction has begun no run can begin: what runs was looked at before, and is looked at again.
+    """
     with reading_as_it_is(file, migrations=migrations) as source, explained(str(path)):
         with closing(connect_to_file(path, wait_seconds=wait_seconds)) as present:
             prepare_for_writing(present, wait_seconds=wait_seconds)
-            if _page_size(source) != _page_size(present):
-                # In WAL mode the size of a page is fixed.
-                present.execute("PRAGMA journal_mode = DELETE")
-            source.backup(present, pages=_PAGES_AT_A_TIME, progress=_refuse_to_wait)
+            is_shared = _ask(present, "PRAGMA journal_mode") == "wal"
+            if is_shared and _ask(source, "PRAGMA page_size") == _ask(present, "PRAGMA page_size"):
+
+                def keep_present() -> None:
+                    # Another connection reads beside the one that writes what was committed before.
+                    with reading_as_it_is(path, migrations=migrations) as beside:
+                        _refuse_under(beside.execute(_RUNNING).fetchone(), path, force=force)
+                    back_up(path, keep, migrations=migrations)
+
+                _copy_pages(source, present, before=keep_present)
+            else:
+                # In WAL mode the size of a page is fixed, and without it nobody can read beside who writes.
+                _lock_out_others(present)
+                _refuse_under(present.execute(_RUNNING).fetchone(), path, force=force)
+                with unfinished(keep, like=path) as new:
+                    write_copy(present, new)
+                    new.replace(keep)
+                _copy_pages(source, present)
 
 
-def _refuse_to_wait(status: int, remaining: int, total: int) -> None:
-    # SQLite has waited for its turn already; Python's module would begin anew for ever.
-    if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        busy = sqlite3.OperationalError("database is locked")
-        busy.sqlite_errorcode = status
-        raise busy
+def _lock_out_others(connection: sqlite3.Connection) -> None:
+    """Lock a file until its connection is closed, between its transactions too."""
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("COMMIT")
 
 
-def _page_size(connection: sqlite3.Connection) -> int:
-    size: int = connection.execute("PRAGMA page_size").fetchone()[0]
-    return size
+def _copy_pages(
+    source: sqlite3.Connection, present: sqlite3.Connection, *, before: Callable[[], None] | None = None
+) -> None:
+    """Copy all pages in one transaction; `before` is called within, while nobody sees any of it, and may refuse."""
+    left = before
+
+    def go_on(status: int, remaining: int, total: int) -> None:
+        nonlocal left
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            # SQLite has waited for its turn already; Python's module would begin anew for ever.
+            busy = sqlite3.OperationalError("database is locked")
+            busy.sqlite_errorcode = status
+            raise busy
+        if left is not None:
+            left()
+            left = None
+
+    # The last step commits: there have to be two at least.
+    pages = min(_PAGES_AT_A_TIME, _ask(source, "PRAGMA page_count") - 1)
+    source.backup(present, pages=pages, progress=go_on)
+
+
+def _ask(connection: sqlite3.Connection, question: str) -> Any:
+    return connection.execute(question).fetchone()[0]
 
 
 def _put_in_place(path: Path, file: Path, *, migrations: Sequence[Migration]) -> None:

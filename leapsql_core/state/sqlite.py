@@ -166,6 +166,10 @@ class SqliteStateStore(SqliteReading, StateStore):
         with self._writing() as connection:
             return leases.close_dead_runs(connection, run_id)
 
+    def close_open_runs(self, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[str]:
+        with self._writing() as connection:
+            return leases.close_open_runs(connection, environment, is_dead=is_dead)
+
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
         with self._writing() as connection:
             return runs.complete_run(connection, run_id, status, now=self._clock(), error=error)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 
 from leapsql_core.hashing import canonical_json
 from leapsql_core.models import KeptTestResult
-from leapsql_core.state.notation import printable, read_time, write_time
+from leapsql_core.state.notation import printable, read_list, read_text, read_time, write_time
 
 
 def read_test_results(connection: sqlite3.Connection, environment: str) -> dict[str, tuple[KeptTestResult, ...]]:
@@ -21,12 +20,12 @@ def read_test_results(connection: sqlite3.Connection, environment: str) -> dict[
         (environment,),
     ):
         result = KeptTestResult(
-            test=row["test"],
-            basis=row["basis"],
-            label=row["label"],
+            test=read_text(row["test"]),
+            basis=read_text(row["basis"]),
+            label=read_text(row["label"]),
             failures=row["failures"],
-            columns=tuple(json.loads(row["columns"])),
-            sample=tuple(tuple(values) for values in json.loads(row["sample"])),
+            columns=tuple(map(read_text, read_list(row["columns"]))),
+            sample=tuple(tuple(map(read_text, values)) for values in read_list(row["sample"])),
             tested_at=read_time(row["tested_at"]),
         )
         found.setdefault(row["path"], []).append(result)

@@ -12,6 +12,9 @@ from leapsql_core.protocols import Build
 from leapsql_core.state.notation import (
     read_column_set,
     read_columns,
+    read_config,
+    read_optional_text,
+    read_text,
     read_time,
     write_column_set,
     write_columns,
@@ -35,10 +38,10 @@ def read_snapshot(connection: sqlite3.Connection, environment: str) -> Snapshot:
         (environment,),
     ):
         read = TraceInput(
-            name=row["name"],
-            relation=row["relation"],
+            name=read_text(row["name"]),
+            relation=read_text(row["relation"]),
             columns=read_column_set(row["columns"]),
-            data_version=row["data_version"],
+            data_version=read_optional_text(row["data_version"]),
             seen=None if row["seen"] is None else read_columns(row["seen"]),
         )
         inputs.setdefault(row["model_run_id"], []).append(read)
@@ -57,24 +60,24 @@ def read_snapshot(connection: sqlite3.Connection, environment: str) -> Snapshot:
         " WHERE current_traces.environment = ? ORDER BY data_versions.model_run_id, data_versions.column_set",
         (environment,),
     ):
-        data_versions.setdefault(row["model_run_id"], {})[row["column_set"]] = row["data_version"]
+        data_versions.setdefault(row["model_run_id"], {})[read_text(row["column_set"])] = read_text(row["data_version"])
     return Snapshot(environment, traces, data_versions, _read_failures(connection, environment))
 
 
 def _trace(row: sqlite3.Row, inputs: tuple[TraceInput, ...]) -> Trace:
     return Trace(
-        model_run_id=row["model_run_id"],
-        model_path=row["path"],
-        environment=row["environment"],
+        model_run_id=read_text(row["model_run_id"]),
+        model_path=read_text(row["path"]),
+        environment=read_text(row["environment"]),
         materialized=row["materialized"],
-        relation=row["relation"],
-        content_hash=row["content_hash"],
-        code_version=row["code_version"],
-        query_hash=row["query_hash"],
+        relation=read_text(row["relation"]),
+        content_hash=read_text(row["content_hash"]),
+        code_version=read_text(row["code_version"]),
+        query_hash=read_text(row["query_hash"]),
         incremental_query_hash=row["incremental_query_hash"],
-        data_version=row["data_version"],
+        data_version=read_optional_text(row["data_version"]),
         columns=read_columns(row["columns"]),
-        tests_hash=row["tests_hash"],
+        tests_hash=read_text(row["tests_hash"]),
         inputs=inputs,
         built_at=read_time(row["built_at"]),
     )
@@ -106,7 +109,7 @@ def read_texts(connection: sqlite3.Connection, hashes: Iterable[str]) -> dict[st
         "SELECT hash, text FROM texts WHERE hash IN (SELECT value FROM json_each(?)) ORDER BY hash",
         (json.dumps(list(hashes)),),
     )
-    return {row["hash"]: row["text"] for row in rows}
+    return {row["hash"]: read_text(row["text"]) for row in rows}
 
 
 def read_code_versions(connection: sqlite3.Connection, content_hashes: Iterable[str]) -> dict[str, CodeVersion]:
@@ -118,9 +121,9 @@ def read_code_versions(connection: sqlite3.Connection, content_hashes: Iterable[
     return {
         row["content_hash"]: CodeVersion(
             content_hash=row["content_hash"],
-            rendered_sql=row["rendered_sql"],
-            rendered_incremental_sql=row["rendered_incremental_sql"],
-            config=json.loads(row["config"]),
+            rendered_sql=read_text(row["rendered_sql"]),
+            rendered_incremental_sql=read_optional_text(row["rendered_incremental_sql"]),
+            config=read_config(row["config"]),
         )
         for row in rows
     }

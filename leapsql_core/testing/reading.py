@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from leapsql_core.models import (
     CodeVersion,
@@ -50,6 +50,11 @@ class InMemoryReading(StateReader):
 
     def get_lease(self, environment: str) -> Lease | None:
         return self._tables.leases.get(environment)
+
+    def list_open_runs(self, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[Run]:
+        lease = self._tables.leases.get(environment)
+        living = None if lease is None or is_dead(lease) else lease.run_id
+        return self._tables.running(environment, but=living)
 
     def get_model_by_id(self, model_id: str) -> StoredModel:
         model = self._tables.models.get(model_id)

@@ -109,11 +109,14 @@ class InMemoryStateStore(InMemoryReading, StateStore):
         lease = tables.leases.get(run.environment)
         if lease is None or lease.run_id != run_id:
             raise refusals.no_lease(run)
-        going_on = [one for one in tables.runs.values() if one.environment == run.environment and one.id != run_id]
-        dead = sorted((one for one in going_on if one.status == "running"), key=lambda one: one.started_at)
-        for one in dead:
-            tables.close_dead_run(one)
-        return [one.id for one in dead]
+        untold = tables.untold_runs(run.environment)
+        closed = tables.close_dead_runs(tables.running(run.environment, but=run_id))
+        for one in untold:
+            tables.close_model_runs(one, ended=one.completed_at, error=refusals.UNTOLD, left_out=refusals.LEFT_OUT)
+        return [*(one.id for one in untold), *closed]
+
+    def close_open_runs(self, environment: str, *, is_dead: Callable[[Lease], bool]) -> list[str]:
+        return self._tables.close_dead_runs(self.list_open_runs(environment, is_dead=is_dead))
 
     def complete_run(self, run_id: str, status: RunStatus, *, error: str | None = None) -> Run:
         run = self.get_run(run_id)

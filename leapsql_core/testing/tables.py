@@ -92,18 +92,41 @@ class Tables:
         if lease is not None and lease.run_id == run.id:
             del self.leases[run.environment]
 
-    def close_dead_run(self, run: Run) -> None:
+    def running(self, environment: str, *, but: str | None) -> list[Run]:
+        """Return the runs of an environment that run, the oldest first, `but` one."""
+        running = [run for run in self.runs.values() if run.environment == environment and run.status == "running"]
+        return sorted((run for run in running if run.id != but), key=lambda run: run.started_at)
+
+    def close_dead_runs(self, runs: Iterable[Run]) -> list[str]:
+        """End runs that their processes have left; their ids."""
+        return [self._close_dead_run(run) for run in runs]
+
+    def _close_dead_run(self, run: Run) -> str:
         """End a run that its process has left, with the last that is known of it."""
         rows = [row for row in self.model_runs.values() if row.run_id == run.id]
         times = [run.started_at, *(time for row in rows for time in (row.started_at, row.completed_at) if time)]
-        ended, (reason, detail) = max(times), refusals.NEVER_BEGUN
-        for row in rows:
+        self.close_model_runs(run, ended=max(times), error=refusals.DIED_BUILDING, left_out=refusals.NEVER_BEGUN)
+        self.runs[run.id] = replace(run, status="failed", completed_at=max(times), error=refusals.DIED)
+        self.give_back_lease(run)
+        return run.id
+
+    def untold_runs(self, environment: str) -> list[Run]:
+        """Return the ended runs, since the last that completed, in which something is open; the oldest first."""
+        ended = [run for run in self.runs.values() if run.environment == environment and run.status != "running"]
+        since = max((run.started_at for run in ended if run.status == "completed"), default=None)
+        open_in = {row.run_id for row in self.model_runs.values() if row.status in ("pending", "running")}
+        found = [run for run in ended if run.id in open_in and (since is None or run.started_at >= since)]
+        return sorted(found, key=lambda run: run.started_at)
+
+    def close_model_runs(self, run: Run, *, ended: datetime | None, error: str, left_out: tuple[str, str]) -> None:
+        """End what is open in a run: what was running has failed, what was pending is skipped."""
+        reason, detail = left_out
+        for row in [row for row in self.model_runs.values() if row.run_id == run.id]:
             if row.status == "running":
-                row = replace(row, status="failed", completed_at=ended, error=refusals.DIED_BUILDING)
+                row = replace(row, status="failed", completed_at=ended, error=error)
             elif row.status == "pending":
                 row = replace(row, status="skipped", completed_at=ended, reason=reason, detail=detail)
             self.model_runs[row.id] = row
-        self.runs[run.id] = replace(run, status="failed", completed_at=ended, error=refusals.DIED)
 
     def forget_run(self, run_id: str) -> None:
         """Delete a run with its model runs, and those of their traces that are not current."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import get_args
 
+import duckdb
 import pytest
 from projects import Lab, compile_project
 
+from benchmarks.bare_build import run as run_statements
+from benchmarks.bare_build import write as write_statements
 from benchmarks.data_versions import COLUMN_SETS, QUERIES
 from benchmarks.data_versions import measure as measure_versions
+from benchmarks.full_build import measure as measure_full_build
+from benchmarks.full_build import stream_rows as stream_rows_of_builds
 from benchmarks.generate import Shape, plot, project_files, write_project
 from benchmarks.measuring import markdown_table, measure_in_turn
 from benchmarks.no_change import LEAPSQL
@@ -79,3 +85,17 @@ def test_processes_are_measured_in_turn(tmp_path: Path) -> None:
     measured = found["help"]
     assert min(measured.wall, measured.cpu, measured.peak) > 0
     assert markdown_table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_a_full_build_is_measured_beside_the_same_statements(tmp_path: Path) -> None:
+    """Which make the same tables as a run, in a database of their own."""
+    name, _, _, _, _, times, more = next(stream_rows_of_builds(14, measure_full_build(14, rounds=1)))
+    assert (name, times, more) == ("DuckDB alone", "1.0", "0.0")
+    write_project(tmp_path, 14)
+    statements, database = tmp_path / "statements.json", tmp_path / "bare.duckdb"
+    with chdir(tmp_path):
+        write_statements(statements)
+        run_statements(statements, database)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        made = connection.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall()
+    assert [name for (name,) in made] == [one.name for one in plot(14)]

@@ -126,16 +126,20 @@ def test_a_lost_state_is_put_back(built: Shop) -> None:
 
 
 def test_nothing_is_put_back_under_a_run_unless_forced(built: Shop) -> None:
-    """The run is named; a run that was killed is one that nobody waits for."""
+    """The run is named, and what closes it if it was killed: then nothing has to be forced."""
     copy = built.json("state", "backup", str(built.root / "copy.db"))["file"]
     run = leave_running(built)
     refused = built.leapsql("state", "restore", copy)
     assert refused.status == 2
     assert f"run '{run}' of dev is running" in refused.err
+    assert "`leapsql state check --repair` closes it" in refused.err
     assert runs(built)[0] == run
     assert files(built) == {"state.db"}
     assert built.leapsql("state", "restore", copy, "--force").status == 0
     assert run not in runs(built)
+    leave_running(built)
+    assert built.leapsql("state", "check", "--repair").status == 0
+    assert built.leapsql("state", "restore", copy).status == 0
 
 
 def test_a_damaged_copy_is_not_put_back(built: Shop) -> None:

@@ -329,3 +329,42 @@ def test_tests_alone_are_run_on_request(built: Shop) -> None:
     failed = built.leapsql("test", "customers")
     assert failed.status == 1
     assert "expression(total < 0) failed" in failed.out
+
+
+def test_json_of_tests_says_what_each_found(built: Shop) -> None:
+    """Passed, failed or only warned of, with some of what fails; a warning alone is exit status 0."""
+    kept = "{column: customer, values: [bob], severity: warn}"
+    built.edit(
+        "models/marts/customers.sql", "  - unique: customer", f"  - unique: customer\n  - accepted_values: {kept}"
+    )
+    [model] = built.json("test", "tag:report")["models"]
+    assert model["tests"] == [
+        {"test": "unique(customer)", "status": "pass", "failures": 0, "columns": [], "sample": []},
+        {
+            "test": "accepted_values(customer in bob)",
+            "status": "warn",
+            "failures": 1,
+            "columns": ["customer", "times"],
+            "sample": [["ann", "1"]],
+        },
+    ]
+    built.edit("models/marts/customers.sql", ", severity: warn", "")
+    answer = built.leapsql("test", "tag:report", "--output", "json")
+    [model] = answer.facts["models"]
+    assert (answer.status, model["status"], [test["status"] for test in model["tests"]]) == (
+        1,
+        "failed",
+        ["pass", "fail"],
+    )
+
+
+def test_a_test_that_cannot_run_stops_everything(built: Shop) -> None:
+    """Nothing is run and nothing recorded; the error has file and line, and the status is 2."""
+    runs = len(built.json("history")["runs"])
+    built.edit("models/marts/customers.sql", "  - unique: customer", "  - expression: totl > 0")
+    for command in ("run", "test", "plan"):
+        answer = built.leapsql(command)
+        assert answer.status == 2
+        cause = "test expression(totl > 0): marts.customers has no column `totl`"
+        assert answer.err == f"Error: models/marts/customers.sql:5: {cause}\n    Did you mean total?\n"
+    assert len(built.json("history")["runs"]) == runs

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from cli_shop import PATHS, Shop
+
+from leapsql_core.execution.processes import this_process
+from leapsql_core.models import Run
+from leapsql_core.protocols import NewModelRun
+from leapsql_core.state import SqliteStateStore
 
 
 def found(shop: Shop, *words: str, status: int = 1) -> dict[tuple[str, str | None], bool]:
@@ -32,6 +41,13 @@ def state_file(shop: Shop) -> Path:
     return shop.root / ".leapsql" / "state.db"
 
 
+def gone() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
 def lose_state(shop: Shop) -> None:
     for file in (shop.root / ".leapsql").glob("state.db*"):
         file.unlink()
@@ -46,6 +62,32 @@ def test_what_agrees_is_said_in_one_line(built: Shop) -> None:
     assert built.leapsql("state", "check", "--deep").status == 0
     assert not state_file(built).exists()
     assert not (built.root / ".leapsql" / "warehouse.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("marts.order_log", "delete from _leapsql.markers"),
+        ("staging.orders", "update _leapsql.markers set model_path = 'x'"),
+        ("marts.customers", "update _leapsql.markers set content_hash = 'x'"),
+    ],
+)
+def test_a_marker_that_is_gone_or_changed_is_found_and_written_anew(built: Shop, path: str, change: str) -> None:
+    """Nothing is built for it: the relation is the one that was built. What is written is as good as the first.
+
+    The state can be lost afterwards: it is read back from there, whole.
+    """
+    history = built.json("history")["runs"]
+    name = path.rpartition(".")[2]
+    meddle(built, f"{change} where relation_name = '{name}'")
+    assert found(built) == {("unmarked", path): False}
+    assert {model["action"] for model in built.json("plan")["models"]} == {"skip"}
+    assert found(built, "--repair", status=0) == {("unmarked", path): True}
+    assert found(built, "--deep", status=0) == {}
+    assert built.json("history")["runs"] == history
+    lose_state(built)
+    assert set(built.outcomes().values()) == {"skipped: unchanged"}
+    assert found(built, "--deep", status=0) == {}
 
 
 def test_what_is_missing_or_not_the_one_that_was_built_is_found(built: Shop) -> None:
@@ -146,6 +188,63 @@ def test_a_view_that_is_an_orphan_is_dropped_too(built: Shop) -> None:
     built.leapsql("run")
     assert found(built, "--drop-orphans", status=0) == {("orphan", "staging.orders"): True}
     assert ask(built, "select count(*) from duckdb_views() where schema_name = 'staging'") == [(0,)]
+
+
+def begin(shop: Shop, pid: int) -> tuple[SqliteStateStore, Run]:
+    """Begin a run as a process of some number does; its store is left open, as by one that was killed."""
+    store = SqliteStateStore(state_file(shop))
+    store.open()
+    run = store.begin_run("dev", replace(this_process(), pid=pid), is_dead=lambda lease, now: False)
+    assert isinstance(run, Run)
+    return store, run
+
+
+def test_a_run_that_was_killed_is_found_and_closed_with_what_became_of_it(built: Shop) -> None:
+    """What the warehouse has of it is a success, what was being built failed; no run is begun for that."""
+    built.edit("models/marts/totals.sql", "sum(total)", "2 * sum(total)")
+    copy = built.json("state", "backup")["file"]
+    built.leapsql("run")
+    [(model_run_id,)] = ask(built, "select model_run_id from _leapsql.markers where relation_name = 'totals'")
+    built.leapsql("state", "restore", copy)
+    store, run = begin(built, pid=gone())
+    ids = {model.path: model.id for model in store.list_models()}
+    store._new_id = iter([model_run_id, "in the middle", "not begun"]).__next__
+    new = [NewModelRun(ids[path], "pending") for path in ("marts.totals", "marts.customers", "marts.order_log")]
+    for one in store.record_model_runs(run.id, new)[:2]:
+        store.update_model_run(one, "running")
+    store.close()
+    assert found(built) == {("open", None): False, ("unrecorded", "marts.totals"): False}
+    said = built.leapsql("state", "check").out
+    assert f"run {run.id} of " in said
+    assert "was never ended, and its process is gone" in said
+    before = len(built.json("history")["runs"])
+    assert found(built, "--repair", status=0) == {("open", None): True, ("unrecorded", "marts.totals"): True}
+    assert found(built, status=0) == {}
+    [latest, *_] = runs = built.json("history")["runs"]
+    assert (latest["run_id"], latest["status"], len(runs)) == (run.id, "failed", before)
+    query = "select path, status from model_runs join models on models.id = model_id where run_id = '{}'"
+    rows = {one["path"]: one["status"] for one in built.json("query", query.format(run.id))}
+    assert rows == {"marts.totals": "success", "marts.customers": "failed", "marts.order_log": "skipped"}
+    assert built.json("run")["status"] == "completed"
+
+
+def test_a_run_that_goes_on_is_no_finding(built: Shop) -> None:
+    """Nor is it closed, whoever looks."""
+    store, run = begin(built, pid=os.getpid())
+    assert found(built, "--repair", status=0) == {}
+    assert store.get_run(run.id).status == "running"
+    store.close()
+
+
+def test_a_run_that_was_killed_before_there_was_a_warehouse_is_closed_too(built: Shop) -> None:
+    """There is nothing to take over then, and no warehouse is made."""
+    store, _ = begin(built, pid=gone())
+    store.close()
+    (built.root / ".leapsql" / "warehouse.duckdb").unlink()
+    assert found(built)[("open", None)] is False
+    assert found(built, "--repair")[("open", None)] is True
+    assert built.json("history")["runs"][0]["status"] == "failed"
+    assert not (built.root / ".leapsql" / "warehouse.duckdb").exists()
 
 
 def test_a_damaged_state_is_said_to_be_damaged(built: Shop) -> None:

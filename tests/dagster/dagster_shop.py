@@ -1,15 +1,20 @@
 """A small project in Dagster, and what tests ask of it."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
 
+from leapsql_core.execution.processes import this_process
+from leapsql_core.models import Run
+from leapsql_core.state import SqliteStateStore
 from leapsql_dagster import (
     DagsterLeapSQLTranslator,
     LeapSQLProject,
@@ -129,6 +134,32 @@ class Shop:
             " WHERE r.run_id = (SELECT id FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1)"
         )
         return {path: (status, reason) for path, status, reason in rows}
+
+
+def gone() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def begin_and_die(
+    shop: Shop, *, environment: str = "dev", orchestrator_run_id: str | None = None, model_run_id: str = ""
+) -> Run:
+    """Leave a run behind as a process does that is killed while it builds `marts.totals`."""
+    with closing(SqliteStateStore(shop.root / ".leapsql" / "state.db")) as store:
+        store.open()
+        store.init_schema()
+        holder = replace(this_process(), pid=gone())
+        run = store.begin_run(
+            environment, holder, is_dead=lambda lease, now: False, orchestrator_run_id=orchestrator_run_id
+        )
+        assert isinstance(run, Run)
+        for model in store.list_models():
+            if model.path == "marts.totals":
+                store._new_id = lambda: model_run_id or f"model run of {run.id}"
+                store.record_model_run(run.id, model.id, "running")
+    return run
 
 
 def get_job(definitions: dg.Definitions, name: str) -> dg.JobDefinition:

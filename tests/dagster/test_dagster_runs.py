@@ -4,12 +4,11 @@ import json
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, materialized, messages, metadata_of
+from dagster_shop import Shop, begin_and_die, materialized, messages, metadata_of
 
 from leapsql_core.execution.processes import this_process
 from leapsql_core.state import SqliteStateStore
@@ -349,18 +348,8 @@ def test_a_run_waits_for_another_run_of_the_environment_and_fails_when_that_take
 def test_the_run_after_one_that_was_killed_closes_it(shop: Shop) -> None:
     """And materializes what is left."""
     shop.run()
-    with closing(SqliteStateStore(shop.root / ".leapsql" / "state.db")) as store:
-        store.open()
-        gone = replace(this_process(), pid=_gone())
-        dead = store.begin_run("dev", gone, is_dead=lambda lease, now: False)
+    dead = begin_and_die(shop)
     shop.edit("models/marts/totals.sql", "sum(total)", "max(total)")
     result = shop.run()
     assert materialized(result) == ["marts/totals"]
     assert shop.state("SELECT id FROM runs WHERE status = 'failed'") == [(dead.id,)]
-
-
-def _gone() -> int:
-    """Return the number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid

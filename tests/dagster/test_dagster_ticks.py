@@ -1,23 +1,44 @@
 """What the sensor and the schedule ask for."""
 
+import logging
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, get_job, metadata_of
+from dagster_shop import Shop, begin_and_die, get_job, metadata_of
 
-from leapsql_dagster import LeapSQLResource, build_changed_models_sensor
+from leapsql_core import UsageError
+from leapsql_dagster import (
+    LeapSQLResource,
+    build_changed_models_job,
+    build_changed_models_schedule,
+    build_changed_models_sensor,
+)
 
 ALL = ["main/raw_orders", "marts/customers", "marts/order_count", "marts/totals", "staging/orders"]
 
 
-def tick(shop: Shop, definitions: dg.Definitions, *, resource: LeapSQLResource | None = None) -> Any:
-    """Evaluate the sensor once."""
+class Noting(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self.said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+def tick(
+    shop: Shop, definitions: dg.Definitions, *, resource: LeapSQLResource | None = None, said: list[str] | None = None
+) -> Any:
+    """Evaluate the sensor once; what it logs is `said`."""
     context = dg.build_sensor_context(
         instance=shop.instance,
         repository_def=definitions.get_repository_def(),
         resources={"leapsql": resource or LeapSQLResource()},
     )
+    context.log.addHandler(Noting([] if said is None else said))
     (sensor,) = definitions.get_repository_def().sensor_defs
     return sensor.evaluate_tick(context)
 
@@ -149,6 +170,35 @@ def test_a_change_that_is_being_built_is_not_asked_for_again(shop: Shop) -> None
     assert tick(shop, definitions).skip_message == f"Run {run.run_id} is building this change."
 
 
+def test_a_run_whose_process_was_killed_is_building_nothing(shop: Shop) -> None:
+    """Though Dagster shows it as started for ever: it counts as an attempt, also when it was closed since."""
+    definitions = shop.definitions()
+    follow(shop, definitions, tick(shop, definitions))
+    shop.edit("models/marts/totals.sql", "sum(total)", "max(total)")
+    (request,) = tick(shop, definitions).run_requests
+    run = shop.instance.create_run_for_job(
+        get_job(definitions, "changed_models"), tags=request.tags, status=dg.DagsterRunStatus.STARTED
+    )
+    begin_and_die(shop, orchestrator_run_id=run.run_id)
+    (again,) = tick(shop, definitions).run_requests
+    assert (again.run_key, again.tags) == (request.run_key.replace(":0", ":1"), request.tags)
+    shop.run(asset_selection=[dg.AssetKey(["marts", "order_count"])])
+    assert tick(shop, definitions).run_requests[0].run_key == again.run_key
+    assert follow(shop, definitions, tick(shop, definitions)).success
+    assert tick(shop, definitions).skip_message.startswith("No model changed")
+
+
+def test_a_run_that_waits_for_its_process_to_begin_is_waited_for(shop: Shop) -> None:
+    """While it has no row in the state, nobody can say that it was killed; what another has left is not its own."""
+    definitions = shop.definitions()
+    (request,) = tick(shop, definitions).run_requests
+    run = shop.instance.create_run_for_job(
+        get_job(definitions, "changed_models"), tags=request.tags, status=dg.DagsterRunStatus.STARTED
+    )
+    begin_and_die(shop)
+    assert tick(shop, definitions).skip_message == f"Run {run.run_id} is building this change."
+
+
 def test_a_project_that_does_not_compile_launches_nothing(shop: Shop) -> None:
     """The tick skips with file and line."""
     definitions = shop.definitions()
@@ -218,14 +268,149 @@ def test_assets_between_models_run_with_what_changed_above_them(shop: Shop) -> N
 
     definitions = shop.definitions(scores, in_job=dg.AssetSelection.assets(["py", "scores"]))
     job = get_job(definitions, "changed_models")
-    shop.query("create schema py; create table py.scores as select 'ann' as customer") if (
-        shop.root / ".leapsql"
-    ).exists() else None
     (shop.root / ".leapsql").mkdir(exist_ok=True)
     shop.query("create schema if not exists py; create or replace table py.scores as select 'ann' as customer")
     assert job.execute_in_process(instance=shop.instance).success
     shop.edit("models/marts/customers.sql", "sum(amount)", "max(amount)")
     assert asked(tick(shop, definitions)) == ["marts/customers", "marts/ranks", "marts/totals", "py/scores"]
+
+
+def test_what_an_earlier_run_left_behind_is_asked_for(shop: Shop) -> None:
+    """A parent was built alone, or the run failed below it: the state tells what that left out of date."""
+    definitions = shop.definitions()
+    follow(shop, definitions, tick(shop, definitions))
+    shop.edit("models/marts/customers.sql", "sum(amount)", "max(amount)")
+    assert shop.run(asset_selection=[dg.AssetKey(["marts", "customers"])]).success
+    assert asked(tick(shop, definitions)) == ["marts/totals"]
+
+
+def with_sensor(shop: Shop, **options: Any) -> dg.Definitions:
+    """Return definitions whose sensor has other options."""
+    assets = shop.assets()
+    job = build_changed_models_job([assets])
+    return dg.Definitions(
+        assets=[assets],
+        jobs=[job],
+        sensors=[build_changed_models_sensor([assets], job=job, **options)],
+        resources={"leapsql": LeapSQLResource()},
+    )
+
+
+def test_a_large_change_is_asked_for_in_parts_parents_first(shop: Shop) -> None:
+    """Each request holds the first that can be built, the tick names the rest, and the last tick has nothing left."""
+    definitions = with_sensor(shop, max_models=2)
+    parts: list[list[str]] = []
+    said: list[str] = []
+    for _ in range(3):
+        ticked = tick(shop, definitions, said=said)
+        parts.append(asked(ticked))
+        assert follow(shop, definitions, ticked).success
+    assert parts == [["main/raw_orders", "staging/orders"], ["marts/customers", "marts/order_count"], ["marts/totals"]]
+    assert "Left for the next run: marts/customers, marts/order_count, marts/totals." in said[0]
+    assert tick(shop, definitions).skip_message
+
+
+def test_what_lies_below_a_part_is_not_forgotten(shop: Shop) -> None:
+    """A limit cuts between an edited model and its readers: these are asked for next."""
+    definitions = with_sensor(shop, max_models=1)
+    shop.run()
+    shop.edit("models/marts/customers.sql", "sum(amount)", "max(amount)")
+    for key in ("marts/customers", "marts/totals"):
+        ticked = tick(shop, definitions)
+        assert asked(ticked) == [key]
+        follow(shop, definitions, ticked)
+    assert tick(shop, definitions).skip_message
+
+
+def test_many_changed_models_are_one_run(shop: Shop) -> None:
+    """However many changed, without a limit: one request."""
+    shop.write({f"models/many/m{n:03}.sql": f"select {n} as n" for n in range(60)})
+    definitions = with_sensor(shop)
+    assert len(asked(tick(shop, definitions))) == 65
+
+
+def test_a_failing_model_does_not_hold_up_the_others(shop: Shop) -> None:
+    """After its last attempt it is left out, with what lies below it, and the tick says so; an edit elsewhere runs."""
+    definitions = with_sensor(shop, max_attempts=1)
+    shop.run()
+    shop.edit("models/marts/customers.sql", "sum(amount)", "error('no')")
+    follow(shop, definitions, tick(shop, definitions))
+    assert tick(shop, definitions).skip_message == (
+        "marts/customers failed once; not tried again until something changes."
+    )
+    shop.edit("models/marts/order_count.sql", "count(*)", "count(*) + 1")
+    shop.edit("models/marts/totals.sql", "sum(total)", "max(total)")
+    said: list[str] = []
+    assert asked(tick(shop, definitions, said=said)) == ["marts/order_count"]
+    assert "marts/customers failed once" in said[0]
+    shop.edit("models/staging/orders.sql", "select id", "select id + 1 as id")
+    assert "marts/customers" in asked(tick(shop, definitions))
+
+
+def test_a_failed_attempt_may_be_followed_by_a_pause(shop: Shop) -> None:
+    """The tick says how long it waits; without a pause it asks at once, and without a limit for ever."""
+    shop.edit("models/marts/customers.sql", "sum(amount)", "error('no')")
+    slow = with_sensor(shop, retry_after_seconds=1e6)
+    first = tick(shop, slow)
+    shop.instance.create_run_for_job(
+        get_job(slow, "changed_models"), tags=first.run_requests[0].tags, status=dg.DagsterRunStatus.FAILURE
+    )
+    assert "tried again in" in tick(shop, slow).skip_message
+    assert asked(tick(shop, with_sensor(shop))) == ALL
+    assert asked(tick(shop, with_sensor(shop, max_attempts=None))) == ALL
+    assert tick(shop, with_sensor(shop, max_attempts=1)).skip_message
+
+
+def test_a_part_of_the_project_can_be_watched(shop: Shop) -> None:
+    """A selection as on the command line, read anew in each tick; what is wrong with it, the tick says."""
+    definitions = with_sensor(shop, select=["marts.*"], exclude="marts.totals")
+    assert asked(tick(shop, definitions)) == ["marts/customers", "marts/order_count"]
+    shop.run()
+    shop.edit("models/staging/orders.sql", "select id", "select id + 1 as id")
+    assert "No model changed" in tick(shop, definitions).skip_message
+    assert "nosuch" in tick(shop, with_sensor(shop, select="nosuch")).skip_message
+
+
+def test_another_environment_can_be_watched(shop: Shop) -> None:
+    """It plans there, and tells the run to build there."""
+    shop.run()
+    definitions = with_sensor(shop, environment="prod", tags={"team": "a"})
+    ticked = tick(shop, definitions)
+    assert asked(ticked) == ALL
+    (request,) = ticked.run_requests
+    assert (request.tags["leapsql/environment"], request.tags["team"]) == ("prod", "a")
+    assert follow(shop, definitions, ticked).success
+    assert shop.query("select count(*) from marts.customers", database="prod") == [(2,)]
+    assert tick(shop, definitions).skip_message
+
+
+@pytest.mark.parametrize("option", ["max_models", "max_attempts"])
+def test_limits_are_counted_from_one(shop: Shop, option: str) -> None:
+    """Nothing could ever be asked for."""
+    with pytest.raises(UsageError, match=f"{option} is 0"):
+        with_sensor(shop, **{option: 0})
+
+
+def test_a_schedule_takes_a_part_and_another_environment(shop: Shop) -> None:
+    """As the sensor does; its log says what is to be built and what to be checked."""
+    assets = shop.assets()
+    job = build_changed_models_job([assets])
+    options: dict[str, Any] = {"select": "marts.*", "exclude": ["marts.totals"], "environment": "prod"}
+    schedule = build_changed_models_schedule([assets], job=job, cron_schedule="0 6 * * *", **options)
+    definitions = dg.Definitions(
+        assets=[assets], jobs=[job], schedules=[schedule], resources={"leapsql": LeapSQLResource()}
+    )
+    context = dg.build_schedule_context(
+        instance=shop.instance,
+        repository_def=definitions.get_repository_def(),
+        resources={"leapsql": LeapSQLResource()},
+    )
+    said: list[str] = []
+    context.log.addHandler(Noting(said))
+    ticked = schedule.evaluate_tick(context)
+    assert asked(ticked) == ["marts/customers", "marts/order_count"]
+    assert ticked.run_requests[0].tags["leapsql/environment"] == "prod"
+    assert said == ["To build: marts/customers, marts/order_count. To check: nothing."]
 
 
 def test_a_schedule_asks_for_what_is_to_be_built_or_checked(shop: Shop) -> None:

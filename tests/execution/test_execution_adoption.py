@@ -473,3 +473,14 @@ def test_what_is_read_as_a_source_is_no_orphan(make_lab: Make) -> None:
     lab.run()
     lab.edit({"models/m.sql": None})
     assert lab.plan().orphans == ()
+
+
+def test_a_model_renamed_by_case_alone_has_one_marker(make_lab: Make) -> None:
+    """The relation is the same, and so is what the warehouse keeps of it."""
+    lab = make_lab({"models/orders.sql": "select 1 as a"})
+    lab.run()
+    lab.edit({"models/orders.sql": None, "models/Orders.sql": "select 2 as a"})
+    lab.run()
+    markers = lab.warehouse.markers()
+    assert [marker.relation.name for marker in markers.values()] == ["Orders"]
+    assert lab.rows("select count(*) from _leapsql.markers") == [(1,)]

@@ -201,7 +201,98 @@ def test_columns_that_change_are_taken_as_is_said(make_lab: Make) -> None:
     assert lab.rows("from main.all order by id") == [(1, "a", None), (2, "b", 20)]
 
 
+# -------------------------------------------------------------------------------------------------------- other columns
+
+GROWING = (
+    "/*---\nmaterialized: incremental\nunique_key: id\n"
+    "incremental: {on_schema_change: HOW, on_query_change: forward_only}\n---*/\n"
+    "select * from raw.events {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}"
+)
+
+
+def growing(make_lab: Make, how: str, **also: str) -> Lab:
+    """Make a table that grows from a source, which then has other columns."""
+    lab = make_lab({"models/events.sql": GROWING.replace("HOW", how), **also})
+    lab.sql("create schema raw", "create table raw.events as select 1 as id, 'a' as what, 5::tinyint as n")
+    lab.run()
+    lab.sql(
+        "create or replace table raw.events as select * from (values (1, 5, true), (2, 6, false)) as v(id, n, fresh)",
+    )
+    return lab
+
+
+CHANGES = "+fresh BOOLEAN, -what, n: TINYINT → INTEGER"
+
+
+@pytest.mark.parametrize(
+    ("how", "columns", "rows"),
+    [
+        ("ignore", ["id", "what", "n"], [(1, "a", 5), (2, None, 6)]),
+        ("append", ["id", "what", "n", "fresh"], [(1, "a", 5, None), (2, None, 6, False)]),
+        ("sync", ["id", "n", "fresh"], [(1, 5, None), (2, 6, False)]),
+    ],
+)
+def test_what_becomes_of_other_columns_is_shown_before_anything_runs(
+    make_lab: Make, how: str, columns: list[str], rows: list[object]
+) -> None:
+    """The plan lists them, and says what will be done; the run does that, and then they are no others."""
+    lab = growing(make_lab, how)
+    decision = lab.plan().decisions["events"]
+    assert (decision.action, decision.reason) == ("build", "input_changed")
+    assert decision.detail.endswith(f"; its batch has other columns: {CHANGES} (on_schema_change: {how})")
+    outcome = lab.run()
+    assert outcome["events"].detail == decision.detail
+    assert [column.name for column in outcome["events"].columns] == columns
+    assert lab.rows("from main.events order by id") == rows
+    lab.sql("insert into raw.events values (3, 7, true)")
+    assert ("its batch has other columns" in lab.plan().decisions["events"].detail) == (how != "sync")
+
+
+def test_a_batch_that_will_be_refused_for_its_columns_is_not_run(make_lab: Make) -> None:
+    """The plan says so; the run fails the model before its query runs, readers wait, and `--full-refresh` is a way."""
+    lab = growing(make_lab, "fail", **{"models/count.sql": "select count(*) as n from events"})
+    detail = lab.plan().decisions["events"].detail
+    said = f"its batch has other columns: {CHANGES} (on_schema_change: fail, and so the batch will be refused)"
+    assert detail.endswith(f"; {said}")
+    outcome = lab.run()
+    assert outcome["events"].error == (
+        f"models/events.sql: the columns of the batch differ from the table's: {CHANGES}\n"
+        "    Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore."
+    )
+    assert (outcome.started, outcome["count"].reason) == ([], "upstream_failed")
+    assert lab.rows("from main.events") == [(1, "a", 5)]
+    assert lab.run(full_refresh=True).built == {"events", "count"}
+    assert lab.rows("from main.events order by id") == [(1, 5, True), (2, 6, False)]
+
+
+@pytest.mark.parametrize("how", ["fail", "append"])
+def test_columns_of_an_input_that_is_still_to_be_built_are_foreseen_by_name(make_lab: Make, how: str) -> None:
+    """Types come to light when it is built; then the batch itself is compared."""
+    text = GROWING.replace("HOW", how).replace("raw.events", "parent")
+    lab = make_lab({"models/events.sql": text, "models/parent.sql": "select 1 as id, 'a' as what"})
+    lab.run()
+    lab.edit({"models/parent.sql": "select 2 as id, 'b' as what, 3 as tens"})
+    decision = lab.plan().decisions["events"]
+    assert f"its batch has other columns: +tens (on_schema_change: {how}" in decision.detail
+    outcome = lab.run()
+    assert outcome.started == ["parent", "events"]
+    refusal = "the columns of the batch differ from the table's: +tens INTEGER"
+    assert (refusal in (outcome["events"].error or "")) == (how == "fail")
+    assert (outcome["events"].status == "success") == (how == "append")
+
+
+def test_the_same_columns_in_another_order_are_no_other_columns(make_lab: Make) -> None:
+    """They are matched by their names, whatever the case."""
+    lab = growing(make_lab, "fail")
+    lab.sql("create or replace table raw.events as select 8::tinyint as N, 'b' as what, 2 as id")
+    assert "other columns" not in lab.plan().decisions["events"].detail
+    assert lab.run().built == {"events"}
+    assert lab.rows("from main.events order by id") == [(1, "a", 5), (2, "b", 8)]
+
+
 # ------------------------------------------------------------------------------------------------------ values of a run
+
+PROD = "environments: {prod: {target: {schema: live}}}\n"
 
 
 def test_values_of_a_run_reach_the_sql(make_lab: Make) -> None:
@@ -232,14 +323,58 @@ def test_all_models_of_a_run_see_one_beginning(make_lab: Make) -> None:
     assert run == other
 
 
-def test_a_failed_build_is_no_last_run(make_lab: Make) -> None:
-    """What failed left no rows, so the next window begins where the last success did."""
-    text = "select '{{ last_run_at or 0 }}' as last, {{ 'error(1)' if var('fail', false) else '1' }} as x"
-    lab = make_lab({"models/log.sql": "/*---\nmaterialized: incremental\n---*/\n" + text})
+WINDOW = (
+    "/*---\nmaterialized: incremental\n---*/\n"
+    "select id, '{{ last_run_at or 'never' }}' as since, {{ 1 }} as x from raw.events"
+    "{% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}"
+)
+
+
+@pytest.fixture
+def windowed(make_lab: Make) -> Lab:
+    lab = make_lab({"models/log.sql": WINDOW})
+    lab.sql("create schema raw", "create table raw.events as select 1 as id")
     lab.run()
-    built_at = lab.state.read_snapshot("dev").traces["log"].built_at
-    lab.variables = {"fail": True}
-    assert lab.run().failed == {"log"}
-    lab.variables = None
+    return lab
+
+
+def built_at(lab: Lab) -> str:
+    return str(lab.state.read_snapshot("dev").traces["log"].built_at)
+
+
+def test_a_window_since_the_last_run_is_no_reason_for_a_batch(windowed: Lab) -> None:
+    """While the inputs hold the same nothing is done; then the batch begins where the last build did."""
+    first = built_at(windowed)
+    assert windowed.run()["log"].reason == "unchanged"
+    assert windowed.plan().decisions["log"].action == "skip"
+    windowed.sql("insert into raw.events values (2)")
+    assert windowed.run()["log"].reason == "input_changed"
+    assert windowed.rows("select since from main.log where id = 2") == [(first,)]
+
+
+@pytest.mark.parametrize("materialized", ["table", "view"])
+def test_the_time_of_the_last_run_moves_what_has_no_history(make_lab: Make, materialized: str) -> None:
+    """A table or a view that shows it would come out different."""
+    lab = make_lab(
+        {"models/m.sql": f"/*---\nmaterialized: {materialized}\n---*/\nselect '{{{{ last_run_at or 0 }}}}' as x"}
+    )
     lab.run()
-    assert lab.rows("select last from main.log order by last desc")[0][0].startswith(str(built_at)[:19])
+    assert lab.run()["m"].reason == "volatile"
+
+
+def test_only_builds_that_succeed_in_this_environment_are_last_runs(windowed: Lab) -> None:
+    """Neither a build that failed, nor a run that found nothing to do, nor one of another environment."""
+    first = built_at(windowed)
+    windowed.run()
+    windowed.sql("insert into raw.events values (2)")
+    windowed.replace("models/log.sql", "{{ 1 }}", "{{ 'error(1)' if is_incremental() else 1 }}")
+    windowed.replace("models/log.sql", "incremental\n", "incremental\nincremental: {on_query_change: forward_only}\n")
+    assert windowed.run().failed == {"log"}
+    windowed.replace("models/log.sql", "{{ 'error(1)' if is_incremental() else 1 }}", "{{ 1 }}")
+    windowed.environment = "prod"
+    windowed.edit({"leapsql.yaml": "target: {type: duckdb, database: ':memory:'}\n" + PROD})
+    assert windowed.run().built == {"log"}
+    assert windowed.rows("select distinct since from live.log") == [("never",)]
+    windowed.environment = "dev"
+    assert windowed.run().built == {"log"}
+    assert windowed.rows("select since from main.log order by id") == [("never",), (first,)]

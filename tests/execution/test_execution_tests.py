@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from projects import Lab, Outcome
@@ -104,6 +105,21 @@ def test_what_a_test_looks_up_may_be_a_source(make_lab: Make) -> None:
     assert lab.run()["orders"].reason == "test_input_changed"
     lab.sql("delete from raw.customers where id = 1")
     assert lab.run().failed == {"orders"}
+
+
+def test_a_lookup_in_a_source_that_lacks_the_column_fails_before_anything_is_built(make_lab: Make) -> None:
+    """The source was looked at: what its columns are is known then."""
+    model = FILES["models/orders.sql"].replace("to: customers, field: id", "to: raw.customers, field: ID")
+    lab = make_lab({"models/orders.sql": model})
+    lab.sql(*RAW)
+    assert lab.run().built == {"orders"}
+    lab.sql("alter table raw.customers rename column id to ids", "insert into raw.orders values (3, 1)")
+    outcome = lab.run()
+    assert outcome.started == []
+    assert outcome["orders"].error == (
+        "models/orders.sql: test relationships(customer → raw.customers.ID): raw.customers has no column `ID`\n"
+        "    Did you mean ids?"
+    )
 
 
 # ------------------------------------------------------------------------------------------------- results that stand
@@ -248,6 +264,85 @@ def test_secrets_are_kept_in_no_result(make_lab: Make) -> None:
     assert "swordfish" not in repr(kept)
 
 
+# ------------------------------------------------------------------------------------------------ how they are run
+
+MANY = (
+    "/*---\ntests:\n  - not_null: [n, s]\n  - unique: n\n  - {condition}\n"
+    "  - accepted_values: {{column: s, values: [a, b]}}\n---*/\nselect n, s from raw.items"
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("expression: s::int > 0", "test expression(s::int > 0) cannot run: Conversion Error: "),
+        ("expression: sum(n) > 0", "test expression(sum(n) > 0) cannot run: Binder Error: "),
+        ("unique: {column: s, where: nobody(n)}", "test unique(s) where nobody(n) cannot run: Catalog Error: "),
+    ],
+)
+def test_of_many_tests_the_one_that_cannot_run_is_named(make_lab: Make, condition: str, said: str) -> None:
+    """Though they run in one pass; the table is as before, and the next run builds it."""
+    lab = make_lab({"models/m.sql": MANY.format(condition="expression: n > 0")})
+    lab.sql("create schema raw", "create table raw.items as select * from (values (1, 'a'), (2, 'b')) as v(n, s)")
+    assert lab.run().built == {"m"}
+    lab.sql("insert into raw.items values (3, 'a')")
+    lab.edit({"models/m.sql": MANY.format(condition=condition)})
+    outcome = lab.run()
+    assert (outcome["m"].error or "").startswith(f"models/m.sql: {said}")
+    assert outcome["m"].tests == ()
+    assert lab.rows("select count(*) from main.m") == [(2,)]
+    lab.edit({"models/m.sql": MANY.format(condition="expression: n > 0")})
+    assert lab.run().built == {"m"}
+
+
+def test_a_batch_whose_tests_do_not_go_together_is_applied_once(make_lab: Make) -> None:
+    """What cannot be counted in one pass takes the batch back with it; then it is applied anew, tested one by one."""
+    tests = "tests: [not_null: n, unique: n, not_null: {column: n, where: columns/**/(*) is not null}]"
+    batch = "{% if is_incremental() %} where n > (select max(n) from {{ this }}) {% endif %}"
+    text = f"/*---\nmaterialized: incremental\n{tests}\n---*/\nselect n, s from raw.items {batch}"
+    lab = make_lab({"models/m.sql": text})
+    lab.sql("create schema raw", "create table raw.items as select 1 as n, 'a' as s")
+    assert lab.run().built == {"m"}
+    lab.sql("insert into raw.items values (2, 'b')")
+    outcome = lab.run()
+    assert (outcome["m"].rows_affected, [result.passed for result in outcome["m"].tests]) == (1, [True, True, True])
+    assert lab.rows("from main.m order by n") == [(1, "a"), (2, "b")]
+
+
+def test_as_many_failures_are_shown_as_are_wanted(make_lab: Make) -> None:
+    """Five, or what the project says, or the test itself; none at all, where rows are not to be kept."""
+    model = "/*---\ntests:\n  - not_null: {column: x, severity: warn}\n---*/\nselect null::int as x from range(9)"
+    lab = make_lab({"models/m.sql": model})
+
+    def shown(**options: Any) -> tuple[int, int]:
+        [result] = lab.run(**options)["m"].tests
+        return result.failures, len(result.sample)
+
+    assert shown() == (9, 5)
+    lab.edit({"leapsql.yaml": "target: {type: duckdb, database: ':memory:'}\ntests: {limit: 2}\n"})
+    assert shown(force=True) == (9, 2)
+    lab.replace("models/m.sql", "severity: warn", "severity: warn, limit: 7")
+    assert shown() == (9, 7)
+    lab.replace("models/m.sql", "limit: 7", "limit: 0")
+    assert shown() == (9, 0)
+    lab.replace("models/m.sql", "severity: warn, ", "")
+    error = lab.run()["m"].error or ""
+    assert error.startswith("models/m.sql: test not_null(x) failed: 9 failing; so it was ")
+
+
+def test_a_result_stands_whatever_part_of_it_is_shown(make_lab: Make) -> None:
+    """To show fewer failures nothing is run; to show more than were kept, it is."""
+    model = (
+        "/*---\ntests:\n  - not_null: {column: x, severity: warn, limit: 4}\n---*/\nselect null::int as x from range(9)"
+    )
+    lab = make_lab({"models/m.sql": model})
+    lab.run()
+    for limit, stands in ((3, True), (3, True), (6, False)):
+        lab.edit({"models/m.sql": model.replace("limit: 4", f"limit: {limit}")})
+        [result] = lab.run(force=True)["m"].tests
+        assert (len(result.sample), result.stands_since is not None) == (limit, stands)
+
+
 # ----------------------------------------------------------------------------------------------------- tests on request
 
 
@@ -273,6 +368,7 @@ def test_what_is_not_there_as_it_was_built_is_not_tested(lab: Lab) -> None:
     outcome = lab.run(test=True)
     assert outcome.built == set()
     assert outcome["orders"].detail == "1 of 1 pass"
+    assert set(outcome.reasons.values()) == {"tests_requested"}
     assert outcome["later"].error == (
         "models/later.sql: main.later is not there as it was built, so that nothing was tested:"
         " it was never built in dev"

@@ -19,10 +19,15 @@ macros_dir: lib
 state_path: /var/state.db
 environment: test
 vars: {min_flights: 100, carriers: [UA, AA], limits: {low: 1}, ratio: 0.5, strict: true, none: ~}
-target: {type: duckdb, database: main.duckdb, schema: core, settings: {memory_limit: 4GB, threads: 2, a: true, b: 1.5}}
+target:
+  type: duckdb
+  database: main.duckdb
+  schema: core
+  settings: {memory_limit: 4GB, threads: 2, a: true, b: 1.5}
+  wait_seconds: 300
 environments:
   prod:
-    target: {type: duckdb, database: prod.duckdb, schema: live, settings: {threads: 8, c: x}}
+    target: {type: duckdb, database: prod.duckdb, schema: live, settings: {threads: 8, c: x}, wait_seconds: 0}
     vars: {min_flights: 1000, extra: 1}
   stage: {vars: {strict: false}}
   bare:
@@ -31,6 +36,7 @@ sources:
   raw.days: {version: always}
   lake: {version: never}
   plain:
+tests: {limit: 9}
 secrets: [TOKEN, KEY]
 """
 
@@ -47,7 +53,7 @@ def test_every_key_is_read() -> None:
         environment="test",
         environments=("bare", "prod", "stage", "test"),
         target=Target(
-            "test", "duckdb", "main.duckdb", "core", {"memory_limit": "4GB", "threads": 2, "a": True, "b": 1.5}
+            "test", "duckdb", "main.duckdb", "core", {"memory_limit": "4GB", "threads": 2, "a": True, "b": 1.5}, 300
         ),
         vars={
             "min_flights": 100,
@@ -64,6 +70,7 @@ def test_every_key_is_read() -> None:
             "raw.orders": SourceConfig("column", "updated_at", "Orders", {"dagster": {"asset_key": "a/b"}}),
         },
         secrets=Secrets({"TOKEN": "s3cret"}),
+        sample_limit=9,
         lines=config.lines,
     )
     assert list(config.sources) == ["lake", "plain", "raw.days", "raw.orders"]
@@ -88,7 +95,9 @@ def test_only_the_type_of_the_target_has_to_be_said() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["name", "models_dir", "environment", "vars", "environments", "sources", "secrets"])
+@pytest.mark.parametrize(
+    "key", ["name", "models_dir", "environment", "vars", "environments", "sources", "tests", "secrets"]
+)
 def test_a_key_with_nothing_behind_it_counts_as_not_written(key: str) -> None:
     """As when its values are commented out."""
     plain, config = configure(TARGET), configure(f"{TARGET}{key}:\n")
@@ -112,6 +121,7 @@ def test_an_environment_overrides_target_and_variables() -> None:
         "prod.duckdb",
         "live",
         {"memory_limit": "4GB", "threads": 8, "a": True, "b": 1.5, "c": "x"},
+        wait_seconds=0,
     )
     assert (config.vars["min_flights"], config.vars["extra"], config.vars["ratio"]) == (1000, 1, 0.5)
     stage = configure(EVERYTHING, environment="stage")

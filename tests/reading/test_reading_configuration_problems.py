@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from reading_samples import TARGET, configuration_problems
 
-KEYS = "environment, environments, macros_dir, models_dir, name, secrets, seeds_dir, sources, state_path, target, vars"
+KEYS = (
+    "environment, environments, macros_dir, models_dir, name, secrets, seeds_dir, sources, state_path, target, tests,"
+    " vars"
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +27,7 @@ KEYS = "environment, environments, macros_dir, models_dir, name, secrets, seeds_
         (
             "target: {type: duckdb, host: x}",
             "1: unknown key `target.host`",
-            "Known keys: database, schema, settings, type.",
+            "Known keys: database, schema, settings, type, wait_seconds.",
         ),
         (
             f"{TARGET}modles_dir: x",
@@ -34,6 +37,11 @@ KEYS = "environment, environments, macros_dir, models_dir, name, secrets, seeds_
         (f"{TARGET}Name: x", "2: unknown key `Name`", "Did you mean name?"),
         (f"{TARGET}schema_: x", "2: unknown key `schema_`", f"Known keys: {KEYS}."),
         (f"{TARGET}xyz: ~", "2: unknown key `xyz`", f"Known keys: {KEYS}."),
+        (
+            "target: {type: duckdb, wait_seconds: -1}",
+            "1: `target.wait_seconds`: -1 is no span of time",
+            "Write a number of seconds, 0 or more.",
+        ),
         (f"{TARGET}name: 3", "2: `name`: expected text, found 3", 'Quote it: "3".'),
         (f"{TARGET}name: true", "2: `name`: expected text, found true", 'Quote it: "true".'),
         (f"{TARGET}name: [a]", '2: `name`: expected text, found ["a"]', "Write one text, in quotes if need be."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from projects import compile_project
 from reading_samples import PARENT, compile_model, model_problems
@@ -49,6 +51,12 @@ def read_tests(item: str) -> tuple[DataTest, ...]:
         (
             "relationships: {column: c, to: x, severity: warn, where: y}",
             [DataTest("relationships", ("c",), to="x", field="c", where="y", severity="warn")],
+        ),
+        ("not_null: {columns: [a], limit: 0}", [DataTest("not_null", ("a",), limit=0)]),
+        ("accepted_values: {column: s, values: [a], limit: 3}", [DataTest("accepted_values", ("s",), ("a",), limit=3)]),
+        (
+            "relationships: {column: c, to: x, limit: 9}",
+            [DataTest("relationships", ("c",), to="x", field="c", limit=9)],
         ),
         ("expression: amount >= 0", [DataTest("expression", expression="amount >= 0")]),
         (
@@ -114,6 +122,12 @@ UNIQUE = "Write `- unique: id` or `- unique: {columns: [day, shop]}` or `- uniqu
         ("unique: {column: a, columns: b}", "give `column` or `columns`", "Write one of the two."),
         ("unique: {column: a, severity: wrn}", '`severity`: "wrn" is not one of error or warn', "Did you mean warn?"),
         (
+            "unique: {column: a, limit: -1}",
+            "`limit`: expected a whole number from 0 on, found -1",
+            "Write one, such as 5.",
+        ),
+        ("unique: {column: a, limit: all}", '`limit`: expected a whole number, found "all"', "Write one, such as 5."),
+        (
             "unique: {column: a, where: ''}",
             '`where`: expected text that is not empty, found ""',
             "Write something, or take the key out.",
@@ -159,6 +173,80 @@ def test_a_test_stands_there_once() -> None:
     """Twice the same is a mistake: one of them was to be another column."""
     text = "/*---\ntests:\n  - unique: [x, y]\n  - not_null: x\n  - unique: x\n---*/\n" + PARENT
     assert model_problems(text) == ["models/reader.sql:5: the test unique(x) stands there twice\n    Keep one of them."]
+
+
+def condition_problems(item: str, query: str = PARENT) -> list[str]:
+    return model_problems(f"/*---\ntests:\n  - {item}\n---*/\n{query}")
+
+
+ONE_CONDITION = "takes one condition in SQL, such as `amount >= 0`."
+
+
+@pytest.mark.parametrize(
+    ("written", "cause", "mend"),
+    [
+        ("unique: z", "unique(z): reader has no column `z`", "It has: x, y."),
+        ("unique: {columns: [x, z]}", "unique(x, z): reader has no column `z`", "It has: x, y."),
+        ("not_null: z", "not_null(z): reader has no column `z`", "It has: x, y."),
+        (
+            "accepted_values: {column: z, values: [1]}",
+            "accepted_values(z in 1): reader has no column `z`",
+            "It has: x, y.",
+        ),
+        (
+            "relationships: {column: z, to: reader, field: x}",
+            "relationships(z → reader.x): reader has no column `z`",
+            "It has: x, y.",
+        ),
+        (
+            "relationships: {column: x, to: reader, field: z}",
+            "relationships(x → reader.z): reader has no column `z`",
+            "It has: x, y.",
+        ),
+        ("expression: x > zip", "expression(x > zip): reader has no column `zip`", "It has: x, y."),
+        ("expression: reader.yy > x", "expression(reader.yy > x): reader has no column `yy`", "Did you mean y?"),
+        (
+            "expression: x > (select max(z) from main.reader)",
+            "expression(x > (select max(z) from main.reader)): reader has no column `z`",
+            "It has: x, y.",
+        ),
+        ("not_null: {column: x, where: z > 0}", "not_null(x) where z > 0: reader has no column `z`", "It has: x, y."),
+        (
+            "expression: {expression: x > 0, where: y =}",
+            'expression(x > 0) where y =: `where` cannot be read: syntax error at or near ")"',
+            f"`where` {ONE_CONDITION}",
+        ),
+        (
+            "expression: columns(*) > 0",
+            "expression(columns(*) > 0): COLUMNS stands for several conditions",
+            "Write a test for each column.",
+        ),
+    ],
+)
+def test_a_test_that_cannot_run_is_an_error_before_anything_runs(written: str, cause: str, mend: str) -> None:
+    """A column that is certainly not there, or a condition that nobody can read: with file and line."""
+    assert condition_problems(written) == [f"models/reader.sql:3: test {cause}\n    {mend}"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "x > 0 -- or not",
+        "rowid >= 0 and main.reader.x > y",
+        "list_filter([x], lambda v: v > 1) is not null",
+        "x > (select max(z) from other)",
+        "exists (select 1 from main.other where z = reader.x)",
+        "at_least(x) > 1",
+        "'columns(*)' <> ')'",
+    ],
+)
+def test_a_condition_of_which_nothing_is_certain_is_left_to_the_database(condition: str) -> None:
+    """Other tables, macros, names of a condition's own."""
+    text = f"/*---\ntests:\n  - expression: {{expression: {json.dumps(condition)}}}\n---*/\n{PARENT}"
+    [test] = compile_model(text).config.tests
+    assert test.expression == condition
+    read_from_source = text.replace(PARENT, "select * from raw.unknown")
+    assert compile_model(read_from_source.replace("x > 0", "zzz > 0")).config.tests
 
 
 def test_tests_that_are_no_list_are_refused() -> None:

@@ -6,21 +6,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz, tried
+from hypothesis import given
 from hypothesis import strategies as st
 from projects import compile_project
 from reading_samples import configure, load, write_project
 
 from leapsql_core.errors import LeapSQLError, ProjectError, UsageError
 from leapsql_core.frontmatter import read_model_text
-
-FUZZ = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
 
 
 def soup(pieces: str, *more: str, most: int = 14) -> st.SearchStrategy[str]:
@@ -78,10 +71,11 @@ def lines_of(text: str) -> int:
     return len(re.split("\r\n|[\r\n\x85\u2028\u2029]", text))
 
 
-@FUZZ
+@fuzz(150)
 @given(st.booleans(), CONFIGURATION, st.sampled_from([None, "prod", "dev"]))
 def test_any_configuration(sound: bool, text: str, environment: str | None) -> None:
     """Of a text that begins well, or does not."""
+    tried()
     text = ("target: {type: duckdb}\n" if sound else "") + text
     try:
         config = configure(text, environ={"X": "x"}, environment=environment)
@@ -93,10 +87,11 @@ def test_any_configuration(sound: bool, text: str, environment: str | None) -> N
         assert config.target.type == "duckdb"
 
 
-@FUZZ
+@fuzz(150)
 @given(FRONTMATTER)
 def test_any_frontmatter(text: str) -> None:
     """Whatever becomes of it, it is a configuration and a template."""
+    tried()
     text = f"/*---\n{text}\n---*/\nselect 1"
     try:
         found = read_model_text(text, file="models/a.sql")
@@ -107,10 +102,11 @@ def test_any_frontmatter(text: str) -> None:
         assert 1 <= found.line <= lines_of(text)
 
 
-@FUZZ
+@fuzz(150)
 @given(st.sampled_from(["{}", "select {{{{ {} }}}} as x", "{{% {} %}}select 1 as x"]), TEMPLATE, TEMPLATE)
 def test_any_template(frame: str, text: str, macro: str) -> None:
     """Of a model and of a macro that it may call."""
+    tried()
     files = {"models/a.sql": frame.format(text), "macros/lib.sql": "{% macro m() %}1{% endmacro %}" + macro}
     try:
         compile_project(files, environ={"X": "x"})
@@ -118,10 +114,11 @@ def test_any_template(frame: str, text: str, macro: str) -> None:
         check(exc, {name: lines_of(content) for name, content in files.items()})
 
 
-@settings(parent=FUZZ, max_examples=120)
+@fuzz(120)
 @given(st.sampled_from(["", "select ", "from a "]), SQL)
 def test_any_query(beginning: str, text: str) -> None:
     """What is one query compiles; nothing else does."""
+    tried()
     files = {
         "models/a.sql": "select 1 as x, 2 as y",
         "models/b.sql": "select 1 as x",
@@ -136,7 +133,7 @@ def test_any_query(beginning: str, text: str) -> None:
         assert "reader" in project.nodes
 
 
-@settings(parent=FUZZ, max_examples=40)
+@fuzz(40)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -147,6 +144,7 @@ def test_any_query(beginning: str, text: str) -> None:
 )
 def test_any_bytes(tmp_path: Path, files: dict[str, bytes]) -> None:
     """In any file of a project."""
+    tried()
     root = write_project(tmp_path / str(len(list(tmp_path.iterdir()))), files)
     try:
         load(root)

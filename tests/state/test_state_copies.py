@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta, timezone
@@ -77,7 +80,7 @@ def is_broken(path: Path) -> None:
 
 def refers_into_nothing(path: Path) -> None:
     make_state(path, "a")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM models")
 
 
@@ -210,12 +213,49 @@ def test_a_state_is_not_replaced_under_a_run(path: Path, tmp_path: Path) -> None
         store.init_schema()
         run = store.create_run("prod")
         before = contents(store)
-    with pytest.raises(StateError, match=f"run '{run.id}' of prod is running.*\n.*--force"):
+    with pytest.raises(StateError, match=f"run '{run.id}' of prod is running.*\n.*state check --repair"):
         restore(path, copy, keep=keep)
     assert read(path) == before
     assert not keep.exists()
     assert restore(path, copy, keep=keep, force=True) == keep
     assert (read(path), read(keep)) == (copied, before)
+
+
+def test_a_run_that_begins_while_a_copy_is_put_back_is_not_lost(path: Path, tmp_path: Path) -> None:
+    """Nobody runs when the file is looked at, and somebody does when it could be replaced: it is not."""
+    make_state(path, "a")
+    make_state(tmp_path / "copy.db", "b")
+    told: list[str] = []
+
+    def put_back() -> None:
+        with pytest.raises(StateError, match="run 'begun' of dev is running") as refusal:
+            restore(path, tmp_path / "copy.db", keep=tmp_path / "kept.db", wait_seconds=60)
+        told.append(refusal.value.cause)
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO runs VALUES ('begun', 'dev', 'running', '2026-03-01 12:00:00', NULL, NULL, NULL)")
+        thread = threading.Thread(target=put_back)
+        thread.start()
+        while not is_within(thread, "_write_into"):
+            assert thread.is_alive()
+            time.sleep(0.01)
+        other.execute("COMMIT")
+    thread.join()
+    assert told
+    assert ask(path, "SELECT id FROM runs WHERE status = 'running'") == [("begun",)]
+    assert find_damage(path) == []
+    assert not (tmp_path / "kept.db").exists()
+
+
+def is_within(thread: threading.Thread, function: str) -> bool:
+    """Tell whether a thread has called a function and is in it."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if frame.f_code.co_name == function:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @pytest.mark.parametrize(("makes", "said"), UNSOUND)
@@ -293,15 +333,25 @@ def test_what_is_no_state_of_ours_is_replaced_by_force_alone(
 
 
 def test_a_copy_with_pages_of_another_size_is_put_back(path: Path, tmp_path: Path) -> None:
-    """Such as a program makes that was told to."""
+    """Such as a program makes that was told to; then nobody may have the state open meanwhile."""
     copied = make_state(path, "a")
     with closing(sqlite3.connect(path)) as connection:
         write_copy(connection, tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
         connection.executescript("PRAGMA page_size = 8192; VACUUM")
     make_state(path, "b")
+    present = read(path)
+    with closing(SqliteStateStore(path)) as other:
+        other.open()
+        with pytest.raises(StateError, match="is held by another process"):
+            restore(path, tmp_path / "copy.db", keep=tmp_path / "kept.db", wait_seconds=0)
+    assert read(path) == present
     restore(path, tmp_path / "copy.db", keep=tmp_path / "kept.db")
     assert read(path) == copied
+    assert read(tmp_path / "kept.db") == present
+    with closing(SqliteStateStore(path, wait_seconds=0)) as store:
+        store.open()
+        assert contents(store) == copied
 
 
 def test_an_older_copy_is_put_back_as_it_is(path: Path, tmp_path: Path) -> None:

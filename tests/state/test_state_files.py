@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
-from state_samples import NOON, Clock, Ids, contents, record_new_build, registration
+from state_samples import NOON, Clock, Ids, contents, file_size_limit, kept, record_new_build, registration
 
 from leapsql_core.errors import StateError
 from leapsql_core.protocols import NewModelRun
@@ -202,16 +201,6 @@ def test_a_file_that_cannot_be_written_refuses_facts_and_stays_readable(
                 other.create_run("dev")
 
 
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_fact_that_finds_no_room_is_refused_whole(file_store: SqliteStateStore, path: Path) -> None:
     """The facts before it are kept, and the store works on once there is room again."""
     record_new_build(file_store)
@@ -261,6 +250,38 @@ def test_a_value_that_was_changed_by_hand_is_an_error_of_the_state(file_store: S
         hand.execute("UPDATE runs SET started_at = 'yesterday'")
     with pytest.raises(StateError, match=f"{path} cannot hold a value: .*yesterday.*\n.*by hand"):
         file_store.list_runs()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "traces SET columns = x'00'",
+        "traces SET columns = '{}'",
+        "traces SET columns = '[[1, 2]]'",
+        "traces SET query_hash = x'00'",
+        "trace_inputs SET name = x'00'",
+        "trace_inputs SET columns = '3'",
+        "data_versions SET data_version = x'00'",
+        "test_results SET sample = '{\"a\": 1}'",
+        "models SET tags = '[3]'",
+        "models SET path = x'00'",
+        "code_versions SET config = '[]'",
+        "texts SET text = x'00'",
+        "runs SET started_at = x'00'",
+    ],
+)
+def test_a_value_of_another_kind_is_an_error_of_the_state(
+    file_store: SqliteStateStore, path: Path, change: str
+) -> None:
+    """As a page in the place of another leaves it: whoever reads it says so, and what looks at all of it."""
+    record_new_build(file_store, tests=(kept(),))
+    with closing(plain(path)) as hand:
+        hand.execute("PRAGMA ignore_check_constraints = ON")
+        hand.execute(f"UPDATE {change}")
+    with pytest.raises(
+        StateError, match=f"{path} cannot hold a value: (.|\n)*`leapsql state check` looks at all of it"
+    ):
+        contents(file_store)
 
 
 def test_times_that_others_wrote_are_read_as_utc(file_store: SqliteStateStore, path: Path) -> None:

@@ -112,6 +112,11 @@ class BothStores(RuleBasedStateMachine):
         run_id = data.draw(some(self.runs))
         self.tell(lambda store: store.close_dead_runs(run_id))
 
+    @rule(environment=ENVIRONMENTS, is_dead=st.booleans())
+    def close_open_runs(self, environment: str, is_dead: bool) -> None:
+        self.tell(lambda store: store.list_open_runs(environment, is_dead=lambda lease: is_dead))
+        self.tell(lambda store: store.close_open_runs(environment, is_dead=lambda lease: is_dead))
+
     @rule(data=st.data(), status=st.sampled_from(["completed", "failed", "cancelled", "running"]), error=WORDS)
     def complete_run(self, data: st.DataObject, status: str, error: str | None) -> None:
         run_id = data.draw(some(self.runs))

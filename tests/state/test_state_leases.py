@@ -197,6 +197,70 @@ def test_runs_without_a_lease_are_closed_too(store: StateStore, clock: Clock) ->
     assert store.get_run(ended.id) == ended
 
 
+def test_what_an_ended_run_left_open_is_closed_too(store: StateStore, clock: Clock) -> None:
+    """Its disk was full when it was to say what became of its models, and had room again for the end of the run.
+
+    What a run that completed since had before it is not looked at: that one has closed it.
+    """
+    ids = store.register_models([facts("a"), facts("b")])
+    new = [NewModelRun(ids["a"], "running", reason="new"), NewModelRun(ids["b"], "pending", reason="new")]
+    first = begin(store)
+    store.record_model_runs(first.id, new)
+    store.complete_run(first.id, "failed")
+    clock.advance(seconds=1)
+    store.complete_run(begin(store).id, "completed")
+    clock.advance(seconds=1)
+    ended = begin(store)
+    a, b = store.record_model_runs(ended.id, new)
+    ended = store.complete_run(ended.id, "failed", error="the disk is full")
+    clock.advance(days=1)
+    dead = begin(store)
+    run = begin(store, BOB)
+    assert store.close_dead_runs(run.id) == [ended.id, dead.id]
+    rows = {row.id: row for row in store.get_model_runs_for_run(ended.id)}
+    assert [(rows[id_].status, rows[id_].reason) for id_ in (a, b)] == [("failed", "new"), ("skipped", "cancelled")]
+    assert {row.completed_at for row in rows.values()} == {ended.completed_at}
+    assert rows[a].error == "its run ended and could not record what became of it"
+    assert rows[b].detail == "its run ended before it was begun"
+    assert store.get_run(ended.id) == ended
+    assert store.close_dead_runs(run.id) == []
+
+
+def test_what_its_process_has_left_is_found_and_closed_without_a_run_of_ones_own(
+    store: StateStore, clock: Clock
+) -> None:
+    """The dead holder of the lease, which is free then, and whatever runs without one; no other environment."""
+    ids = store.register_models([facts("a"), facts("b")])
+    elsewhere = begin(store, environment="prod")
+    stale = store.create_run("dev")
+    clock.advance(seconds=1)
+    dead = begin(store)
+    a, b = store.record_model_runs(dead.id, [NewModelRun(ids["a"], "running"), NewModelRun(ids["b"], "pending")])
+    assert store.list_open_runs("dev", is_dead=lambda lease: lease.holder == ANN) == [stale, dead]
+    clock.advance(seconds=1)
+    assert store.close_open_runs("dev", is_dead=lambda lease: lease.holder == ANN) == [stale.id, dead.id]
+    assert store.get_lease("dev") is None
+    assert [(run.status, run.completed_at) for run in map(store.get_run, (stale.id, dead.id))] == [
+        ("failed", stale.started_at),
+        ("failed", dead.started_at),
+    ]
+    rows = {row.id: (row.status, row.reason) for row in store.get_model_runs_for_run(dead.id)}
+    assert rows == {a: ("failed", None), b: ("skipped", "cancelled")}
+    assert store.list_open_runs("dev", is_dead=lambda lease: True) == []
+    assert store.get_run(elsewhere.id) == elsewhere
+    assert store.get_lease("prod") is not None
+
+
+def test_a_run_that_lives_is_left_by_nobody(store: StateStore) -> None:
+    """It is neither listed nor closed; what runs beside it without a lease is."""
+    run, stale = begin(store), store.create_run("dev")
+    assert store.list_open_runs("dev", is_dead=lambda lease: False) == [stale]
+    assert store.close_open_runs("dev", is_dead=lambda lease: False) == [stale.id]
+    assert store.get_run(run.id) == run
+    assert store.get_lease("dev") is not None
+    assert store.close_open_runs("dev", is_dead=lambda lease: False) == []
+
+
 def test_only_who_has_the_lease_closes_others(store: StateStore) -> None:
     """A run that was taken for dead, one that has ended and one that nobody knows close nothing."""
     dead, run = begin(store), begin(store, BOB)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from dying import die_everywhere
-from state_samples import contents, record_new_build
+from state_samples import contents, file_size_limit, record_new_build
 
 from leapsql_core.errors import StateError
 from leapsql_core.state import SqliteStateStore, find_damage, migrations, open_state_reader, query_state
@@ -206,6 +206,21 @@ def test_a_copy_that_sqlite_cannot_write_stops_the_upgrade_too(version_1: Path) 
     assert version(version_1) == 1
 
 
+def test_a_copy_that_finds_no_room_stops_the_upgrade_too(version_1: Path) -> None:
+    """The state is left at its version, whole; with room again it is upgraded, after a whole copy."""
+    with closing(open_state_reader(version_1)) as reader:
+        before = contents(reader)
+    with file_size_limit(version_1.stat().st_size // 2):
+        with pytest.raises(StateError, match=r"v1\.bak\.new cannot .*disk(.|\n)*Look at the disk, its free space"):
+            upgraded(version_1, (*MIGRATIONS, NOTES))
+    assert version(version_1) == 1
+    with closing(open_state_reader(version_1)) as reader:
+        assert contents(reader) == before
+    upgraded(version_1, (*MIGRATIONS, NOTES))
+    assert names(version_1.parent) == ["state.db", "state.db.v1.bak"]
+    assert (version(version_1), version(version_1.with_name("state.db.v1.bak"))) == (2, 1)
+
+
 def test_the_leftover_of_a_copy_that_was_cut_off_is_no_hindrance(version_1: Path) -> None:
     """Nor is a copy of an earlier attempt: the newest one counts."""
     version_1.with_name("state.db.v1.bak.new").write_text("half")
@@ -242,6 +257,45 @@ def test_a_reader_reads_an_older_database_and_leaves_it_older(version_1: Path) -
     assert query_state(version_1, "SELECT text FROM notes", migrations=migrations) == (["text"], [("made",)])
     assert version(version_1) == 1
     assert "state.db.v1.bak" not in names(version_1.parent)
+
+
+# ------------------------------------------------------------------------------------------- what earlier versions made
+
+
+VERSIONS = Path(__file__).parent / "versions"
+
+
+def schema_of(path: Path) -> list[tuple[object, ...]]:
+    return ask(path, "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+
+
+def test_a_state_of_every_earlier_version_is_kept_for_these_tests() -> None:
+    """Before a migration is added, a state that the code of then has made is written down: `sqlite3 state.db .dump`."""
+    kept = {int(file.stem) for file in VERSIONS.glob("*.sql")}
+    assert kept >= set(range(1, len(MIGRATIONS))) | {1}
+
+
+@pytest.mark.parametrize("file", sorted(VERSIONS.glob("*.sql")), ids=lambda file: file.stem)
+def test_a_state_of_an_earlier_version_becomes_one_of_today(path: Path, file: Path) -> None:
+    """Its tables are those of a new file, nothing in it is lost, and its plans and traces can be read."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(file.read_text(encoding="utf-8"))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+        connection.execute(f"PRAGMA user_version = {int(file.stem):d}")
+    upgraded(path, MIGRATIONS)
+    upgraded(path.with_name("new.db"), MIGRATIONS)
+    assert version(path) == len(MIGRATIONS)
+    assert schema_of(path) == schema_of(path.with_name("new.db"))
+    assert find_damage(path) == []
+    with closing(open_state_reader(path)) as reader:
+        found = contents(reader)
+        assert [run.status for run in found["runs"]] == ["running", "failed", "completed"]
+        assert list(found["snapshots"]["dev"].traces) == ["staging.orders"]
+        assert found["snapshots"]["dev"].failures["b"].attempts == 1
+        assert found["test results"]["dev"]["staging.orders"]
+        assert found["texts"] == {"query 1": "select 1"}
+        assert reader.read_history() == "0123456789abcdef0123456789abcdef"
 
 
 def migrate_together(path: Path, ready: Barrier, rounds: int) -> None:

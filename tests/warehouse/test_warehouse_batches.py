@@ -130,16 +130,18 @@ def config(**how: Any) -> Any:
 
 @pytest.mark.parametrize("strategy", ["append", "delete+insert", "merge"])
 def test_a_batch_with_a_null_key_changes_nothing(warehouse: DuckDBWarehouse, sql: Sql, strategy: str) -> None:
-    """NULL meets nothing, so such rows would pile up with every batch; the message counts them."""
+    """NULL meets nothing, so such rows would pile up with every batch; the message counts them, and shows some."""
     sql(ROWS)
     with pytest.raises(WarehouseError) as caught:
         apply(warehouse, f"{BATCH} UNION ALL SELECT NULL, 'lost'", key=["id"], strategy=strategy)
-    assert caught.value.cause == "1 row of the batch has NULL in unique_key (id)"
+    assert caught.value.cause == "1 row of the batch has NULL in unique_key (id): id = NULL, name = lost"
     assert "Nothing was changed." in caught.value.mend
-    with pytest.raises(WarehouseError, match=r"2 rows of the batch have NULL in unique_key \(id, name\)"):
-        apply(
-            warehouse, "SELECT NULL AS id, 'a' AS name UNION ALL SELECT 1, NULL", key=["id", "name"], strategy=strategy
-        )
+    both = "SELECT NULL AS id, 'a' AS name UNION ALL SELECT 1, NULL"
+    with pytest.raises(WarehouseError) as caught:
+        apply(warehouse, both, key=["NAME", "id"], strategy=strategy)
+    assert caught.value.cause == (
+        "2 rows of the batch have NULL in unique_key (NAME, id): id = 1, name = NULL; id = NULL, name = a"
+    )
     assert rows(sql) == [(1, "one"), (2, "two"), (3, "three")]
 
 
@@ -165,10 +167,13 @@ def test_a_few_repeated_keys_are_shown_of_many(warehouse: DuckDBWarehouse, sql: 
 
 
 def test_a_batch_without_a_time_changes_nothing(warehouse: DuckDBWarehouse, sql: Sql) -> None:
-    """A row that lies in no window would be inserted again with every batch."""
+    """A row that lies in no window would be inserted again with every batch; of many, five are shown."""
     sql(ROWS)
-    with pytest.raises(WarehouseError, match=r"1 row of the batch has NULL in time_column \(id\)"):
-        apply(warehouse, f"{BATCH} UNION ALL SELECT NULL, 'lost'", strategy="time_column", time_column="id")
+    many = "SELECT NULL::INTEGER AS id, repeat('lost ', 20) || n AS name FROM range(7) AS r(n)"
+    with pytest.raises(WarehouseError) as caught:
+        apply(warehouse, f"{BATCH} UNION ALL {many}", strategy="time_column", time_column="id")
+    assert caught.value.cause.startswith("7 rows of the batch have NULL in time_column (id): id = NULL, name = …; ")
+    assert caught.value.cause.count("…") == caught.value.cause.count("id = NULL") == 5
     assert len(rows(sql)) == 3
 
 

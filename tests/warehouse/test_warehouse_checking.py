@@ -10,6 +10,7 @@ from warehouse_samples import T as RELATION
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import DataTest, Relation
+from leapsql_core.protocols import AskedTest
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 
@@ -236,4 +237,5 @@ def test_a_test_sees_the_transaction_it_is_in(warehouse: DuckDBWarehouse, sql: S
     """What was just built is tested before anybody else sees it."""
     with warehouse.transaction() as transaction:
         transaction.replace_table(RELATION, "SELECT NULL AS a", existing=None)
-        assert transaction.run_test(RELATION, DataTest("not_null", ("a",)), to=None, sample=1).failures == 1
+        [result] = transaction.run_tests(RELATION, [AskedTest(DataTest("not_null", ("a",)))])
+        assert result.failures == 1

@@ -100,6 +100,15 @@ def test_who_holds_a_database_is_named(held: tuple[Path, subprocess.Popen[str]])
     assert "one process" in caught.value.mend
 
 
+def test_what_its_holder_does_is_told_if_it_is_known(held: tuple[Path, subprocess.Popen[str]]) -> None:
+    """The process is the one that DuckDB names."""
+    database, process = held
+    waiting = Waiting(knows={process.pid: "run 7 of environment dev"}.get)
+    with pytest.raises(WarehouseError) as caught:
+        connect(str(database), read_only=False, waiting=waiting)
+    assert caught.value.cause.endswith(f"(process {process.pid}), run 7 of environment dev")
+
+
 def test_a_held_database_is_waited_for_and_that_is_told_once(held: tuple[Path, subprocess.Popen[str]]) -> None:
     """Waiting ends as soon as the holder lets go; `tell` hears for whom, one time."""
     database, process = held

@@ -11,15 +11,16 @@ import pytest
 from warehouse_samples import NOON, Sql, T, columns, marker
 
 from leapsql_core.errors import WarehouseError
-from leapsql_core.models import Column, ObservedRelation, Relation
+from leapsql_core.models import Column, IncrementalConfig, ObservedRelation, Relation
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 
 def build(warehouse: DuckDBWarehouse, query: str, *, relation: Relation = T, run: str = "run 1") -> int:
-    seen = warehouse.relations().get(relation.key)
+    seen, marked = warehouse.relations().get(relation.key), warehouse.markers().get(relation.key)
     with warehouse.transaction() as transaction:
         rows = transaction.replace_table(relation, query, existing=None if seen is None else seen.kind)
-        transaction.mark(marker(relation, run), kind="table", record="{}")
+        replaces = None if marked is None else marked.relation
+        transaction.mark(marker(relation, run), kind="table", record="{}", replaces=replaces)
     return rows
 
 
@@ -146,6 +147,24 @@ def test_a_marker_belongs_to_a_relation_in_whatever_case(warehouse: DuckDBWareho
     build(warehouse, "SELECT 1 AS a", relation=Relation("main", "orders"), run="run 2")
     assert sql.one("SELECT count(*) FROM _leapsql.markers") == 1
     assert warehouse.markers()["main", "orders"].model_run_id == "run 2"
+
+
+def test_columns_are_those_of_now_within_one_transaction_too(warehouse: DuckDBWarehouse) -> None:
+    """Whatever was asked before the change."""
+    build(warehouse, "SELECT 1 AS a, 'x' AS b")
+    with warehouse.transaction() as transaction:
+        names = []
+        for query in ("SELECT 1 AS c", "SELECT 1 AS d, 2 AS e"):
+            names.append([column.name for column in transaction.columns(T)])
+            transaction.replace_table(T, query, existing="table")
+        names.append([column.name for column in transaction.columns(T)])
+        transaction.apply_batch(
+            T, "SELECT 3 AS d, 4 AS f", unique_key=(), how=IncrementalConfig(on_schema_change="sync")
+        )
+        names.append([column.name for column in transaction.columns(T)])
+        transaction.replace_view(T, "SELECT 5 AS g", existing="table")
+        names.append([column.name for column in transaction.columns(T)])
+    assert names == [["a", "b"], ["c"], ["d", "e"], ["d", "f"], ["g"]]
 
 
 def test_a_database_that_was_never_built_in_has_no_markers(open_warehouse: Any) -> None:
@@ -391,8 +410,9 @@ class Watched:
         made.warehouse = self.warehouse
         return made
 
-    def execute(self, statement: str, *parameters: Any) -> Any:
-        self._noted.append((statement.split()[0], self.warehouse is not None and self in self.warehouse._busy))
+    def execute(self, statement: Any, *parameters: Any) -> Any:
+        text = str(getattr(statement, "query", statement))
+        self._noted.append((text.split()[0], self.warehouse is not None and self in self.warehouse._busy))
         return self._watched.execute(statement, *parameters)
 
 

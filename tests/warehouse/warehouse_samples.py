@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from leapsql_core.models import Column, ColumnSet, DataTest, DataTestResult, IncrementalConfig, Relation
-from leapsql_core.protocols import DataVersions, Marker
+from leapsql_core.protocols import AskedTest, DataVersions, Marker
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -66,7 +66,8 @@ def run_test(
     key: Sequence[str] = (),
 ) -> DataTestResult:
     with warehouse.transaction() as transaction:
-        return transaction.run_test(relation, test, to=to, sample=sample, key=key)
+        [result] = transaction.run_tests(relation, [AskedTest(test, to, sample)], key=key)
+        return result
 
 
 def apply(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, IncrementalConfig, Relation
-from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.names import did_you_mean, fold, quote_identifier
+from leapsql_core.planning import OTHER_COLUMNS_MEND, compare_batch
 from leapsql_core.warehouses.duckdb.columns import describe
 from leapsql_core.warehouses.duckdb.connection import refusals
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SHOWN = 5
+_OTHERS_SHOWN = 3
+_LONGEST_VALUE = 40
 
 
 def apply_batch(
@@ -38,8 +41,8 @@ def apply_batch(
     if how.time_column is not None:
         _check_filled(cursor, batch, [how.time_column], new, "time_column")
     _agree_on_columns(cursor, new, describe(cursor, table), table, how.on_schema_change)
-    there = {column.name.casefold() for column in describe(cursor, table)}
-    shared = [quote_identifier(column.name) for column in new if column.name.casefold() in there]
+    there = {fold(column.name) for column in describe(cursor, table)}
+    shared = [quote_identifier(column.name) for column in new if fold(column.name) in there]
     strategy = how.strategy or ("delete+insert" if unique_key else "append")
     keys = [quote_identifier(name) for name in unique_key]
     matching = " AND ".join(f"old.{key} = new.{key}" for key in keys)
@@ -91,9 +94,9 @@ def _check_filled(
     cursor: DuckDBPyConnection, batch: Relation, names: Sequence[str], columns: Sequence[Column], field: str
 ) -> None:
     """Refuse a batch that lacks a column which decides where its rows belong, or has NULL in it."""
-    known = {column.name.casefold() for column in columns}
+    known = {fold(column.name) for column in columns}
     for name in names:
-        if name.casefold() not in known:
+        if fold(name) not in known:
             listed = ", ".join(column.name for column in columns)
             hint = did_you_mean(name, [column.name for column in columns], otherwise=f"It yields: {listed}.")
             raise WarehouseError(f"{field} names `{name}`, which the query does not yield", mend=hint)
@@ -104,35 +107,53 @@ def _check_filled(
     if nulls:
         rows = "1 row of the batch has" if nulls == 1 else f"{nulls} rows of the batch have"
         raise WarehouseError(
-            f"{rows} NULL in {field} ({', '.join(names)})",
+            f"{rows} NULL in {field} ({', '.join(names)}): {_some_of(cursor, batch, empty, names, columns)}",
             mend="Filter them out, or choose a column that is always set. Nothing was changed.",
         )
+
+
+def _some_of(
+    cursor: DuckDBPyConnection, batch: Relation, condition: str, names: Sequence[str], columns: Sequence[Column]
+) -> str:
+    """Return some rows of a batch in words: these columns of them, and the first others."""
+    named = {fold(name) for name in names}
+    chosen = [column.name for column in columns if fold(column.name) in named]
+    chosen += [column.name for column in columns if fold(column.name) not in named][:_OTHERS_SHOWN]
+    texts = ", ".join(f"{quote_identifier(name)}::VARCHAR" for name in chosen)
+    with refusals("the keys of the batch cannot be checked"):
+        rows = cursor.execute(
+            f"SELECT {texts} FROM {batch.sql} WHERE {condition} ORDER BY ALL LIMIT {_SHOWN}"
+        ).fetchall()
+    return "; ".join(
+        ", ".join(f"{name} = {_whole_or_not(value)}" for name, value in zip(chosen, row, strict=True)) for row in rows
+    )
+
+
+def _whole_or_not(value: str | None) -> str:
+    """Return a value if it is not long; part of one might be part of a secret, which nobody would know to mask.
+
+    >>> _whole_or_not(None), _whole_or_not("a"), _whole_or_not("a" * 100)
+    ('NULL', 'a', '…')
+    """
+    shown = "NULL" if value is None else value
+    return shown if len(shown) <= _LONGEST_VALUE else "…"
 
 
 def _agree_on_columns(
     cursor: DuckDBPyConnection, new: Sequence[Column], old: Sequence[Column], table: Relation, on_change: str
 ) -> None:
     """Bring the table's columns in line with the batch's as `on_schema_change` says, or refuse."""
-    before = {column.name.casefold(): column for column in old}
-    after = {column.name.casefold(): column for column in new}
-    added = [column for key, column in after.items() if key not in before]
-    gone = [column for key, column in before.items() if key not in after]
-    moved = [column for key, column in after.items() if key in before and before[key].type != column.type]
-    if not (added or gone or moved) or on_change == "ignore":
+    change = compare_batch(old, new)
+    if not change or on_change == "ignore":
         return
     if on_change == "fail":
-        changes = [f"+{c.name} {c.type}" for c in added] + [f"-{c.name}" for c in gone]
-        changes += [f"{c.name}: {before[c.name.casefold()].type} → {c.type}" for c in moved]
-        raise WarehouseError(
-            f"the columns of the batch differ from the table's: {', '.join(changes)}",
-            mend="Rebuild with --full-refresh, or set incremental.on_schema_change to append, sync or ignore.",
-        )
+        raise WarehouseError(f"the columns of the batch differ from the table's: {change}", mend=OTHER_COLUMNS_MEND)
     with refusals("the columns of the table cannot be changed"):
-        for column in added:
+        for column in change.added:
             cursor.execute(f"ALTER TABLE {table.sql} ADD COLUMN {quote_identifier(column.name)} {column.type}")
         if on_change == "sync":
-            for column in gone:
+            for column in change.gone:
                 cursor.execute(f"ALTER TABLE {table.sql} DROP COLUMN {quote_identifier(column.name)}")
-            for column in moved:
-                name = quote_identifier(before[column.name.casefold()].name)
+            for before, column in change.retyped:
+                name = quote_identifier(before.name)
                 cursor.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {name} SET DATA TYPE {column.type}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, DataTest, Relation
-from leapsql_core.names import did_you_mean, quote_identifier
+from leapsql_core.names import did_you_mean, fold, quote_identifier
 from leapsql_core.warehouses.duckdb.columns import bare_type
 
 _INTEGERS = frozenset(
@@ -34,6 +34,20 @@ class FailingRows:
     parameters: tuple[Any, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is true of the rows that fail a test, with its parameters; ``within`` says which rows are tested at all."""
+
+    within: str
+    fails: str
+    parameters: tuple[Any, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The whole of it."""
+        return f"{self.within} AND {self.fails}"
+
+
 def failing_rows(
     relation: Relation, test: DataTest, columns: tuple[Column, ...], to: Relation | None, *, key: Sequence[str] = ()
 ) -> FailingRows:
@@ -45,51 +59,78 @@ def failing_rows(
     Raises:
         WarehouseError: the test names a column that is not there.
     """
-    types = {column.name.casefold(): column for column in columns}
-    kept = f"({test.where}\n)" if test.where else "true"
-    if test.kind == "expression":
-        shown = _shown(columns, key, _named_in(test.expression or "", columns))
-        return FailingRows(f"SELECT {shown} FROM {relation.sql} WHERE {kept} AND NOT ({test.expression}\n)")
-    found = [_column(name, types, relation, test) for name in test.columns]
+    found = tested_columns(relation, test, columns)
     quoted = [quote_identifier(column.name) for column in found]
-    filled = " AND ".join(f"{name} IS NOT NULL" for name in quoted)
-    if test.kind == "not_null":
-        shown = _shown(columns, key, [found[0].name])
-        return FailingRows(f"SELECT {shown} FROM {relation.sql} WHERE {kept} AND {quoted[0]} IS NULL")
     if test.kind == "unique":
         keys = ", ".join(quoted)
         return FailingRows(
-            f"SELECT {keys}, count(*) AS times FROM {relation.sql} WHERE {kept} AND {filled}"
+            f"SELECT {keys}, count(*) AS times FROM {relation.sql} WHERE {_within(test)} AND {filled(quoted)}"
             f" GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys}"
         )
+    if test.kind == "relationships":
+        assert to is not None, "a relationships test is given the relation it refers to"
+        there = f"SELECT 1 FROM {to.sql} AS there WHERE there.{quote_identifier(test.field or '')} = here.{quoted[0]}"
+        here = f"SELECT * FROM {relation.sql} WHERE {_within(test)} AND {filled(quoted)}"
+        return FailingRows(
+            f"SELECT {quoted[0]}, count(*) AS times FROM ({here}) AS here"
+            f" WHERE NOT EXISTS ({there}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}"
+        )
+    condition = failing_condition(test, found)
     if test.kind == "accepted_values":
-        accepted = [text for value in test.values if (text := _as_text(value, bare_type(found[0]))) is not None]
-        # A value that the column's type cannot hold is equal to none of its values.
-        equal = " OR ".join(f"coalesce({quoted[0]} = {_VALUE}{bare_type(found[0])}), false)" for _ in accepted)
         return FailingRows(
             f"SELECT {quoted[0]}, count(*) AS times FROM {relation.sql}"
-            f" WHERE {kept} AND {filled} AND NOT ({equal or 'false'}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}",
-            tuple(accepted),
+            f" WHERE {condition.sql} GROUP BY {quoted[0]} ORDER BY {quoted[0]}",
+            condition.parameters,
         )
-    assert to is not None, "a relationships test is given the relation it refers to"
-    there = f"SELECT 1 FROM {to.sql} AS there WHERE there.{quote_identifier(test.field or '')} = here.{quoted[0]}"
-    return FailingRows(
-        f"SELECT {quoted[0]}, count(*) AS times FROM (SELECT * FROM {relation.sql} WHERE {kept} AND {filled}) AS here"
-        f" WHERE NOT EXISTS ({there}) GROUP BY {quoted[0]} ORDER BY {quoted[0]}"
-    )
+    tested = _named_in(test.expression or "", columns) if test.kind == "expression" else [found[0].name]
+    return FailingRows(f"SELECT {_shown(columns, key, tested)} FROM {relation.sql} WHERE {condition.sql}")
+
+
+def failing_condition(test: DataTest, found: Sequence[Column]) -> Condition:
+    """Return what is true of each row that fails a test which a row fails by itself; `found` are its columns."""
+    if test.kind == "expression":
+        return Condition(_within(test), f"NOT ({test.expression}\n)")
+    name = quote_identifier(found[0].name)
+    if test.kind == "not_null":
+        return Condition(_within(test), f"{name} IS NULL")
+    assert test.kind == "accepted_values", f"a row alone does not fail {test.kind}"
+    kind = bare_type(found[0])
+    accepted = [text for value in test.values if (text := _as_text(value, kind)) is not None]
+    # A value that the column's type cannot hold is equal to none of its values.
+    equal = " OR ".join(f"coalesce({name} = {_VALUE}{kind}), false)" for _ in accepted)
+    return Condition(_within(test), f"{filled([name])} AND NOT ({equal or 'false'})", tuple(accepted))
+
+
+def tested_columns(relation: Relation, test: DataTest, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns that a test names.
+
+    Raises:
+        WarehouseError: one is not there.
+    """
+    types = {fold(column.name): column for column in columns}
+    return [_column(name, types, relation, test) for name in test.columns]
+
+
+def filled(quoted: Iterable[str]) -> str:
+    """Return the condition that none of these columns is NULL."""
+    return " AND ".join(f"{name} IS NOT NULL" for name in quoted)
+
+
+def _within(test: DataTest) -> str:
+    return f"({test.where}\n)" if test.where else "true"
 
 
 def readable(failing: FailingRows) -> str:
     """Return a query for what fails a test with its values written into it, for people to read and to run."""
-    first, *rest = failing.sql.split(_VALUE)
+    first, *rest = failing.sql.rsplit(_VALUE, len(failing.parameters))
     values = [str(value).replace("'", "''") for value in failing.parameters]
     return first + "".join(f"TRY_CAST('{value}' AS {after}" for value, after in zip(values, rest, strict=True))
 
 
 def _shown(columns: Sequence[Column], key: Iterable[str], tested: Iterable[str]) -> str:
     """Return what is shown of a failing row: its key and the columns tested, or a few more where it has no key."""
-    known = {column.name.casefold(): column.name for column in columns}
-    keys = [known[name.casefold()] for name in key if name.casefold() in known]
+    known = {fold(column.name): column.name for column in columns}
+    keys = [known[fold(name)] for name in key if fold(name) in known]
     chosen = dict.fromkeys([*keys, *tested])
     if not keys:
         chosen |= dict.fromkeys(column.name for column in columns[: max(_MOST_SHOWN - len(chosen), 0)])
@@ -102,8 +143,8 @@ def _named_in(expression: str, columns: Sequence[Column]) -> list[str]:
     >>> _named_in("lower(b) = \"A a\" or c", [Column(name, "DATE") for name in ("a a", "b", "d")])
     ['a a', 'b']
     """
-    words = {(quoted.replace('""', '"') or word).casefold() for quoted, word in _WORDS.findall(expression)}
-    return [column.name for column in columns if column.name.casefold() in words]
+    words = {fold(quoted.replace('""', '"') or word) for quoted, word in _WORDS.findall(expression)}
+    return [column.name for column in columns if fold(column.name) in words]
 
 
 def _as_text(value: Any, kind: str) -> str | None:
@@ -127,7 +168,7 @@ def _scale_of(kind: str) -> int | None:
 
 
 def _column(name: str, types: Mapping[str, Column], relation: Relation, test: DataTest) -> Column:
-    column = types.get(name.casefold())
+    column = types.get(fold(name))
     if column is None:
         known = [other.name for other in types.values()]
         hint = did_you_mean(name, known, otherwise=f"It has: {', '.join(known)}.")

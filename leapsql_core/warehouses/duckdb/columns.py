@@ -26,9 +26,24 @@ def describe(cursor: DuckDBPyConnection, relation: Relation) -> tuple[Column, ..
         WarehouseError: it is not there, or cannot be read.
     """
     with refusals(f"{relation} cannot be read"):
-        described = cursor.execute(f"SELECT * FROM {relation.sql} LIMIT 0").description or ()
-        types = [type_text(kind) for _, kind, *_ in described]
-        collations = _collations(cursor, relation) if any("VARCHAR" in kind for kind in types) else []
+        return _describe(cursor, relation.sql)
+
+
+def describe_query(cursor: DuckDBPyConnection, query: str) -> tuple[Column, ...]:
+    """Return the columns that a query yields, as a table made of it would have them.
+
+    Raises:
+        WarehouseError: it cannot be bound.
+    """
+    with refusals("the query cannot be read"):
+        return _describe(cursor, f"(\n{query}\n)")
+
+
+def _describe(cursor: DuckDBPyConnection, source: str) -> tuple[Column, ...]:
+    """Return the columns of what may stand behind FROM."""
+    described = cursor.execute(f"SELECT * FROM {source} LIMIT 0").description or ()
+    types = [type_text(kind) for _, kind, *_ in described]
+    collations = _collations(cursor, source) if any("VARCHAR" in kind for kind in types) else []
     return tuple(
         Column(name, kind + (_COLLATE + collation if collation else ""))
         for (name, *_), kind, collation in zip(described, types, collations or [""] * len(types), strict=True)
@@ -63,15 +78,15 @@ def type_text(kind: Any) -> str:
     return "INTEGER" if kind.id == "null" else str(kind)
 
 
-def _collations(cursor: DuckDBPyConnection, relation: Relation) -> list[str]:
+def _collations(cursor: DuckDBPyConnection, source: str) -> list[str]:
     """Return the collation of each column, empty where there is none.
 
     DuckDB's catalogue keeps collations to itself; the plan of a query shows them. Of a view that reads files it shows
     no plan, but of a table with the same columns it does.
     """
-    document = plan_of(cursor, f"SELECT * FROM {relation.sql}")
+    document = plan_of(cursor, f"SELECT * FROM {source}")
     if document is None:
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_LOOKALIKE.sql} AS SELECT * FROM {relation.sql} LIMIT 0")
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_LOOKALIKE.sql} AS SELECT * FROM {source} LIMIT 0")
         document = plan_of(cursor, f"SELECT * FROM {_LOOKALIKE.sql}")
         cursor.execute(f"DROP TABLE {_LOOKALIKE.sql}")
     outputs = document["plans"][0]["expressions"] if document is not None else []
@@ -79,9 +94,12 @@ def _collations(cursor: DuckDBPyConnection, relation: Relation) -> list[str]:
 
 
 def plan_of(cursor: DuckDBPyConnection, query: str) -> dict[str, Any] | None:
-    """Return DuckDB's plan of a query, not optimized; ``None`` if the query cannot be bound or its plan be shown."""
+    """Return DuckDB's plan of a query, not optimized; ``None`` if it cannot be bound or shown, or nests too deep."""
     row = cursor.execute("SELECT json_serialize_plan(?::VARCHAR, optimize := false)", [query]).fetchone()
-    document: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    try:
+        document: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    except RecursionError:
+        return None
     return None if document["error"] else document
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from leapsql_core.errors import QueryError
 from leapsql_core.hashing import fingerprint
+from leapsql_core.names import fold
 from leapsql_core.sql import read_calls
 from leapsql_core.sql.functions import ORDER_READERS, is_built_in
 from leapsql_core.warehouses.duckdb.connection import refusals
@@ -42,7 +43,7 @@ def read_macros(cursor: DuckDBPyConnection, types: Mapping[str, str]) -> dict[st
         return {}
     defined: dict[str, list[list[str]]] = {}
     for name, *definition in rows:
-        defined.setdefault(str(name).casefold(), []).append([str(part) for part in definition])
+        defined.setdefault(fold(str(name)), []).append([str(part) for part in definition])
     parser = DuckDBParser()
     try:
         closed = {name: all(_is_closed(parser, kind, text) for kind, *_, text in defined[name]) for name in defined}
@@ -56,7 +57,7 @@ def _version(
 ) -> str | None:
     reached, left, written = {name}, [name], set[str]()
     while left:
-        words = {word.casefold() for *_, text in defined[left.pop()] for word in _WORD.findall(text)}
+        words = {fold(word) for *_, text in defined[left.pop()] for word in _WORD.findall(text)}
         left += sorted((words & defined.keys()) - reached)
         reached |= words & defined.keys()
         written |= words

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapsql_core.errors import WarehouseError
 from leapsql_core.models import Column, Relation
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.sql import read_calls
 from leapsql_core.warehouses.duckdb.columns import bare_type, plan_of
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
@@ -63,7 +63,7 @@ class QueryProver:
             connection = duckdb.connect(":memory:", config={**_SCRATCH, "enable_external_access": False})
             self._connection = connection
             connection.execute("SET python_enable_replacements = false")
-            if self._catalog.casefold() not in _OWN_CATALOGS:
+            if fold(self._catalog) not in _OWN_CATALOGS:
                 connection.execute(f"ATTACH ':memory:' AS {quote_identifier(self._catalog)}")
                 connection.execute(f"USE {quote_identifier(self._catalog)}")
             apply_settings(connection, {k: v for k, v in self._settings.items() if k.casefold() not in _SCRATCH})
@@ -74,24 +74,43 @@ class QueryProver:
     ) -> bool:
         if self._may_collate(before, now, inputs) or _shows_labels(before) or _shows_labels(now):
             return False
-        connection.execute("BEGIN TRANSACTION")
+        elsewhere = sorted({relation.catalog for relation in inputs if relation.foreign and relation.catalog})
+        for catalog in elsewhere:
+            connection.execute(f"ATTACH ':memory:' AS {quote_identifier(catalog)}")
         try:
-            for relation, columns in sorted(inputs.items()):
-                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(relation.schema or 'main')}")
-                listed = ", ".join(f"{quote_identifier(column.name)} {column.type}" for column in columns)
-                connection.execute(f"CREATE TABLE {relation.sql} ({listed})")
-            first, second = plan_of(connection, before), plan_of(connection, now)
-            if first is None or second is None or not len(first["plans"]) == len(second["plans"]) == 1:
-                return False
-            names = _output_names(connection, before) == _output_names(connection, now)
-            return names and _without(first, _LABELS) == _without(second, _LABELS)
+            # Before the transaction, which writes to one database alone.
+            _make_tables(connection, {place: inputs[place] for place in inputs if place.foreign})
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                _make_tables(connection, {place: inputs[place] for place in inputs if not place.foreign})
+                return _plan_alike(connection, before, now)
+            finally:
+                connection.execute("ROLLBACK")
         finally:
-            connection.execute("ROLLBACK")
+            for catalog in elsewhere:
+                connection.execute(f"DETACH {quote_identifier(catalog)}")
 
     def _may_collate(self, before: str, now: str, inputs: Mapping[Relation, Sequence[Column]]) -> bool:
         """Tell whether a collation may take part: the plans of DuckDB 1.4 show none in the types of columns."""
         said = any("collat" in text.casefold() for text in (before, now, *self._settings))
         return said or any(bare_type(column) != column.type for columns in inputs.values() for column in columns)
+
+
+def _make_tables(connection: DuckDBPyConnection, inputs: Mapping[Relation, Sequence[Column]]) -> None:
+    for relation, columns in sorted(inputs.items()):
+        catalog = [relation.catalog] if relation.foreign and relation.catalog else []
+        schema = ".".join(quote_identifier(part) for part in (*catalog, relation.schema or "main"))
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        listed = ", ".join(f"{quote_identifier(column.name)} {column.type}" for column in columns)
+        connection.execute(f"CREATE TABLE {relation.sql} ({listed})")
+
+
+def _plan_alike(connection: DuckDBPyConnection, before: str, now: str) -> bool:
+    first, second = plan_of(connection, before), plan_of(connection, now)
+    if first is None or second is None or not len(first["plans"]) == len(second["plans"]) == 1:
+        return False
+    names = _output_names(connection, before) == _output_names(connection, now)
+    return names and _without(first, _LABELS) == _without(second, _LABELS)
 
 
 def _shows_labels(query: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
+from leapsql_core.errors import TestsTangledError, WarehouseError
 from leapsql_core.models import (
     Column,
     ColumnSet,
@@ -16,13 +16,15 @@ from leapsql_core.models import (
     IncrementalConfig,
     Relation,
 )
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.planning import IN_ORDER
-from leapsql_core.protocols import DataVersions, Marker
+from leapsql_core.protocols import AskedTest, DataVersions, Marker
 from leapsql_core.warehouses.duckdb.batches import apply_batch
 from leapsql_core.warehouses.duckdb.checking import failing_rows
-from leapsql_core.warehouses.duckdb.columns import describe, plan_of
-from leapsql_core.warehouses.duckdb.connection import refusals
+from leapsql_core.warehouses.duckdb.columns import describe, describe_query, plan_of
+from leapsql_core.warehouses.duckdb.connection import execute_one, refusals
+from leapsql_core.warehouses.duckdb.counting import COUNTS_ROWS, one_pass
+from leapsql_core.warehouses.duckdb.parser import READ_SEED, literal_path
 from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 MARKERS = Relation("_leapsql", "markers")
 _batch_numbers = itertools.count()
-_GLOB = re.compile(r"[*?\[]")
 
 
 class DuckDBTransaction:
@@ -38,36 +39,36 @@ class DuckDBTransaction:
 
     def __init__(self, cursor: DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self._columns: dict[str, tuple[Column, ...]] = {}
 
     def load_seed(self, relation: Relation, file: str, *, existing: str | None) -> int:
         """Replace `relation` by the rows of a CSV file; types are sniffed from the whole file.
 
         The names of the folders that it lies in are no columns.
         """
-        self._drop_other_kind(relation, existing, wanted="table")
+        self._begin_change(relation, existing, wanted="table")
         with refusals("the seed cannot be loaded"):
             made = self._cursor.execute(
-                f"CREATE OR REPLACE TABLE {relation.sql} AS"
-                " SELECT * FROM read_csv(?, sample_size = -1, hive_partitioning = false)",
-                [_GLOB.sub(r"[\g<0>]", file)],
+                f"CREATE OR REPLACE TABLE {relation.sql} AS {READ_SEED}", [literal_path(file)]
             ).fetchone()
         return _count(made)
 
     def replace_table(self, relation: Relation, query: str, *, existing: str | None) -> int:
         """Replace `relation` by a table of the rows of `query`."""
-        self._drop_other_kind(relation, existing, wanted="table")
+        self._begin_change(relation, existing, wanted="table")
         with refusals(query_from=2):
-            made = self._cursor.execute(f"CREATE OR REPLACE TABLE {relation.sql} AS\n{query}\n").fetchone()
+            made = execute_one(self._cursor, f"CREATE OR REPLACE TABLE {relation.sql} AS\n{query}\n").fetchone()
         return _count(made)
 
     def replace_view(self, relation: Relation, query: str, *, existing: str | None) -> None:
         """Replace `relation` by a view of `query`."""
-        self._drop_other_kind(relation, existing, wanted="view")
+        self._begin_change(relation, existing, wanted="view")
         with refusals(query_from=2):
-            self._cursor.execute(f"CREATE OR REPLACE VIEW {relation.sql} AS\n{query}\n")
+            execute_one(self._cursor, f"CREATE OR REPLACE VIEW {relation.sql} AS\n{query}\n")
 
-    def _drop_other_kind(self, relation: Relation, existing: str | None, *, wanted: str) -> None:
+    def _begin_change(self, relation: Relation, existing: str | None, *, wanted: str) -> None:
         """Drop a view where a table is wanted, or the reverse: DuckDB does not replace one by the other."""
+        self._columns.clear()
         if existing is not None and existing != wanted:
             with refusals(f"the {existing} {relation} cannot be replaced by a {wanted}"):
                 self._cursor.execute(f"DROP {_kind(existing)} {relation.sql}")
@@ -76,7 +77,8 @@ class DuckDBTransaction:
         """Apply the rows of `query` to the table `relation`."""
         batch = Relation("main", f"leapsql_batch_{next(_batch_numbers)}", catalog="temp")
         with refusals(query_from=2):
-            made = self._cursor.execute(f"CREATE TEMP TABLE {batch.sql} AS\n{query}\n").fetchone()
+            made = execute_one(self._cursor, f"CREATE TEMP TABLE {batch.sql} AS\n{query}\n").fetchone()
+        self._columns.clear()
         apply_batch(self._cursor, batch, relation, unique_key=unique_key, how=how)
         with refusals():
             self._cursor.execute(f"DROP TABLE {batch.sql}")
@@ -84,25 +86,74 @@ class DuckDBTransaction:
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """Return names and types of the columns, in order; a type tells its collation."""
-        return describe(self._cursor, relation)
+        known = self._columns.get(relation.sql)
+        if known is None:
+            # Within a transaction nobody else's change shows: what was asked once stands until its own next change.
+            known = self._columns[relation.sql] = describe(self._cursor, relation)
+        return known
 
-    def run_test(
-        self, relation: Relation, test: DataTest, *, to: Relation | None, sample: int, key: Sequence[str] = ()
+    def query_columns(self, query: str) -> tuple[Column, ...]:
+        """Return names and types of the columns that a query yields."""
+        return describe_query(self._cursor, query)
+
+    def run_tests(
+        self, relation: Relation, asked: Sequence[AskedTest], *, key: Sequence[str] = ()
+    ) -> tuple[DataTestResult, ...]:
+        """Run tests, as many as can be in one pass over the rows; failing rows are shown by `key` and what is tested.
+
+        Raises:
+            TestsTangledError: the pass failed. Run one by one, each test says what is wrong with it.
+            WarehouseError: a test cannot run.
+        """
+        columns = self.columns(relation)
+        counted = self._count_in_one_pass(relation, [one.test for one in asked], columns)
+        return tuple(
+            self._run_test(relation, one, columns, counted.get(place), key=key) for place, one in enumerate(asked)
+        )
+
+    def _count_in_one_pass(
+        self, relation: Relation, tests: Sequence[DataTest], columns: tuple[Column, ...]
+    ) -> dict[int, int]:
+        """Return what is counted in one pass, by the places of the tests."""
+        [(collation,)] = self._cursor.execute("SELECT current_setting('default_collation')").fetchall()
+        counting = one_pass(relation, tests, columns, collates=bool(collation))
+        if counting is None:
+            return {}
+        try:
+            with refusals(f"tests of {relation} cannot run side by side"):
+                [counts] = execute_one(self._cursor, counting.sql, counting.parameters).fetchall()
+        except WarehouseError as exc:
+            raise TestsTangledError(exc.cause) from exc
+        if len(counts) != len(counting.places):
+            raise TestsTangledError(f"a test of {relation} stands for several")
+        return dict(zip(counting.places, counts, strict=True))
+
+    def _run_test(
+        self,
+        relation: Relation,
+        one: AskedTest,
+        columns: tuple[Column, ...],
+        counted: int | None,
+        *,
+        key: Sequence[str],
     ) -> DataTestResult:
-        """Run one test; a failing one shows at most `sample` failures, a row by its `key` and what is tested."""
-        failing = failing_rows(relation, test, self.columns(relation), to, key=key)
-        with refusals(f"test {test.label} cannot run"):
-            counted = self._cursor.execute(f"SELECT count(*) FROM ({failing.sql})", failing.parameters).fetchone()
-            failures = _count(counted)
-            if failures == 0:
-                return DataTestResult(test, 0)
+        """Run what of a test was not `counted` yet, and show some of what fails it."""
+        if counted == 0:
+            return DataTestResult(one.test, 0)
+        failing = failing_rows(relation, one.test, columns, one.to, key=key)
+        failures = counted if one.test.kind in COUNTS_ROWS else None
+        with refusals(f"test {one.test.label} cannot run"):
+            if failures is None:
+                rows = execute_one(self._cursor, f"SELECT count(*) FROM ({failing.sql})", failing.parameters)
+                failures = _count(rows.fetchone())
+            if failures == 0 or one.sample == 0:
+                return DataTestResult(one.test, failures)
             # As text, for Python has no form for some of DuckDB's values.
-            shown = self._cursor.execute(
-                f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(sample)}", failing.parameters
-            )
+            showing = f"SELECT COLUMNS(*)::VARCHAR FROM ({failing.sql}) LIMIT {int(one.sample)}"
+            shown = execute_one(self._cursor, showing, failing.parameters)
             names = tuple(column[0] for column in shown.description or ())
-            rows = tuple(tuple("NULL" if v is None else str(v) for v in row) for row in shown.fetchall())
-        return DataTestResult(test, failures, names, rows)
+            sample = tuple(tuple("NULL" if v is None else str(v) for v in row) for row in shown.fetchall())
+        return DataTestResult(one.test, failures, names, sample)
 
     def data_versions(self, relation: Relation, column_sets: Sequence[ColumnSet]) -> DataVersions:
         """Take the row count and the version of every column set in one scan.
@@ -151,7 +202,7 @@ class DuckDBTransaction:
 
     def _shows_order(self, relation: Relation, columns: Sequence[Column]) -> bool:
         """Tell whether ``rowid`` means the places of the rows: so it does in tables, unless a column bears the name."""
-        if any(column.name.casefold() == "rowid" for column in columns):
+        if any(fold(column.name) == "rowid" for column in columns):
             return False
         with refusals(f"{relation} cannot be read"):
             return plan_of(self._cursor, f"SELECT rowid FROM {relation.sql}") is not None
@@ -164,13 +215,21 @@ class DuckDBTransaction:
             ).fetchone()
         return (0, None) if row is None else (row[0], row[1])
 
-    def mark(self, marker: Marker, *, kind: str, record: str) -> None:
-        """Write the marker of a relation, with the `record` of its build, and the relation's comment."""
+    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None = None) -> None:
+        """Write the marker of a relation, with the `record` of its build, and the relation's comment.
+
+        `replaces` is the relation as the marker before this one spelled it.
+        """
         relation = marker.relation
         comment = marker.model_run_id.replace("'", "''")
         with refusals(f"{relation} cannot be marked"):
             self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS '{comment}'")
-            self._forget_marker(relation)
+            # Equal to the letter: names without their case take ten times as long to compare.
+            spelled = [relation, replaces or relation]
+            self._cursor.execute(
+                f"DELETE FROM {MARKERS.sql} WHERE schema_name IN (?, ?) AND relation_name IN (?, ?)",
+                [*(one.schema for one in spelled), *(one.name for one in spelled)],
+            )
             self._cursor.execute(
                 f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -196,6 +255,7 @@ class DuckDBTransaction:
 
     def drop(self, relation: Relation, *, kind: str) -> None:
         """Drop a relation with its marker."""
+        self._columns.clear()
         with refusals(f"{relation} cannot be dropped"):
             self._cursor.execute(f"DROP {_kind(kind)} {relation.sql}")
             self._forget_marker(relation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from leapsql_core.hashing import fingerprint
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.warehouses.duckdb.columns import type_text
 from leapsql_core.warehouses.duckdb.connection import refusals
 
@@ -23,5 +23,5 @@ def read_types(cursor: DuckDBPyConnection) -> dict[str, str]:
             name = ".".join(map(quote_identifier, parts))
             described = cursor.execute(f"SELECT NULL::{name}").description or ()
             texts = [type_text(kind) for _, kind, *_ in described]
-            found.setdefault(str(parts[-1]).casefold(), []).append([str(parts[1]), *texts])
+            found.setdefault(fold(str(parts[-1])), []).append([str(parts[1]), *texts])
     return {name: fingerprint(definitions) for name, definitions in found.items()}

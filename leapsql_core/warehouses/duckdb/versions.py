@@ -13,7 +13,7 @@ from typing import Any
 
 from leapsql_core.hashing import fingerprint
 from leapsql_core.models import Column, ColumnSet
-from leapsql_core.names import quote_identifier
+from leapsql_core.names import fold, quote_identifier
 from leapsql_core.warehouses.duckdb.columns import bare_type
 
 _AS_IT_IS = frozenset(
@@ -37,8 +37,8 @@ def chosen_columns(columns: Sequence[Column], column_set: ColumnSet) -> tuple[Co
     """Return the columns of a set in the relation's order; names that the relation lacks are passed over."""
     if column_set is None:
         return tuple(columns)
-    wanted = {name.casefold() for name in column_set}
-    return tuple(column for column in columns if column.name.casefold() in wanted)
+    wanted = {fold(name) for name in column_set}
+    return tuple(column for column in columns if fold(column.name) in wanted)
 
 
 def hashed_column(column: Column, read_type: TypeReader) -> str | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from leapsql_core.models import ObservedRelation, Relation
 from leapsql_core.names import quote_identifier
 from leapsql_core.protocols import Marker
-from leapsql_core.warehouses.duckdb.connection import Waiting, connect, refusals
+from leapsql_core.warehouses.duckdb.connection import Held, Waiting, attach, refusals, try_to_connect, wait_for
 from leapsql_core.warehouses.duckdb.functions import read_stabilities
+from leapsql_core.warehouses.duckdb.leases import DatabaseLease, give_back, take_lease
 from leapsql_core.warehouses.duckdb.macros import read_macros
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
 from leapsql_core.warehouses.duckdb.transaction import MARKERS, DuckDBTransaction
@@ -29,6 +30,7 @@ _MARKER_COLUMNS = (
     " project VARCHAR NOT NULL, record VARCHAR NOT NULL"
 )
 
+_ONE_AT_A_TIME = "One run at a time builds in a database: wait until it is done, or for longer."
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -36,9 +38,12 @@ _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 class DuckDBWarehouse:
     """One open database. Its methods may be called from several threads."""
 
-    def __init__(self, connection: DuckDBPyConnection, settings: Mapping[str, Setting]) -> None:
-        """Take `connection` over: it is closed with the warehouse."""
+    def __init__(
+        self, connection: DuckDBPyConnection, settings: Mapping[str, Setting], lease: DatabaseLease | None = None
+    ) -> None:
+        """Take `connection` and `lease` over: they are closed and given back with the warehouse."""
         self._connection = connection
+        self._lease = lease
         self._settings = dict(settings)
         self._lock = threading.Lock()
         self._idle: list[DuckDBPyConnection] = []
@@ -53,23 +58,43 @@ class DuckDBWarehouse:
         read_only: bool,
         waiting: Waiting,
         config: Mapping[str, Any] | None = None,
+        holder: str | None = None,
+        attached: Mapping[str, str] | None = None,
     ) -> DuckDBWarehouse:
-        """Open `database`; see `open_warehouse`."""
-        connection = connect(database, read_only=read_only, waiting=waiting, config=config)
-        try:
-            apply_settings(connection, settings)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, settings)
+        """Open `database`, and beside it what is `attached` by catalog, read only; see `open_warehouse`."""
+
+        def attempt() -> DuckDBWarehouse | Held:
+            with ExitStack() as opened:
+                taken = None if holder is None else take_lease(database, holder)
+                if isinstance(taken, str):
+                    return Held(f"{taken}, in this process", mend=_ONE_AT_A_TIME)
+                if taken is not None:
+                    opened.callback(give_back, taken)
+                connection = try_to_connect(database, read_only=read_only, config=config)
+                if isinstance(connection, Held):
+                    return connection
+                opened.callback(connection.close)
+                for catalog, path in sorted((attached or {}).items()):
+                    held = attach(connection, path, catalog)
+                    if held is not None:
+                        return held
+                apply_settings(connection, settings)
+                opened.pop_all()
+                return cls(connection, settings, taken)
+
+        return wait_for(attempt, database, waiting)
 
     def close(self) -> None:
         """Close every cursor and the connection."""
         with self._lock:
             cursors, self._idle = self._idle, []
-        for cursor in cursors:
-            cursor.close()
-        self._connection.close()
+        try:
+            for cursor in cursors:
+                cursor.close()
+            self._connection.close()
+        finally:
+            if self._lease is not None:
+                give_back(self._lease)
 
     def relations(self) -> Mapping[tuple[str, str], ObservedRelation]:
         """Return every table and view of the database."""

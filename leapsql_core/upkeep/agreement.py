@@ -1,36 +1,30 @@
-"""Keeping state and warehouse in agreement: what a user asks for between runs."""
+"""Whether state and warehouse agree, and mending what can be mended where they do not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from pathlib import Path
 
-from leapsql_core.errors import UsageError, WarehouseError
-from leapsql_core.execution import facts_of, lost_builds, see, stream_edited, with_builds
-from leapsql_core.models import Relation, Snapshot
-from leapsql_core.planning import Finding, Observations, stream_disagreements
-from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
-from leapsql_core.session import Session, masked
-from leapsql_core.state import (
-    Pruned,
-    Retention,
-    SqliteStateStore,
-    back_up,
-    find_damage,
-    foresee,
-    name_copy,
-    open_state_reader,
-    prune,
-    restore,
+from leapsql_core.execution import (
+    is_abandoned,
+    lost_builds,
+    name_run,
+    remembered_build,
+    see,
+    stream_edited,
+    with_builds,
+    write_record,
 )
+from leapsql_core.models import Relation, Snapshot
+from leapsql_core.planning import Finding, Observations, stream_disagreements, stream_open
+from leapsql_core.protocols import Build, Marker, StateReader, StateStore, Warehouse
+from leapsql_core.session import Session, masked
+from leapsql_core.state import SqliteStateStore, find_damage, open_state_reader
+from leapsql_core.upkeep.closing import close_left_runs, take_over
 from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
 
 _MEND_OF_DAMAGE = "Move the file away or restore a copy: the next run reads back from the warehouse what it builds on."
-
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +70,18 @@ def _check(
     if not warehouse_exists(session.project.target, root=session.root):
         with closing(open_state_reader(session.state_path)) as reader:
             snapshot = reader.read_snapshot(session.project.environment)
-        return tuple(stream_disagreements(session.project, snapshot, Observations(relations={}), ()))
+            left = reader.list_open_runs(session.project.environment, is_dead=is_abandoned)
+        closed = checkup.repair and bool(close_left_runs(session))
+        opened = [_closed(finding) if closed else finding for finding in stream_open(left)]
+        return (*opened, *stream_disagreements(session.project, snapshot, Observations(relations={}), ()))
     warehouse = open_warehouse(
         session.project.target,
         root=session.root,
         read_only=not checkup.writes,
         wait_seconds=wait_seconds,
         on_wait=on_wait,
+        holder="`leapsql state check`" if checkup.writes else None,
+        knows=lambda pid: _run_of(session, pid),
     )
     with closing(warehouse):
         if not checkup.writes:
@@ -95,6 +94,11 @@ def _check(
             warehouse.prepare(())
             found = _look(session, checkup, store, warehouse)
             return _mended(session, checkup, store, warehouse, found)
+
+
+def _run_of(session: Session, pid: int) -> str | None:
+    with closing(open_state_reader(session.state_path)) as reader:
+        return name_run(reader, pid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ def _look(session: Session, checkup: Checkup, state: StateReader, warehouse: War
     lost = lost_builds(project, warehouse, known, sight)
     snapshot = with_builds(known, lost)
     observations = Observations(relations=sight.relations, markers=sight.markers, history=sight.history)
-    findings = list(stream_disagreements(project, snapshot, observations, lost))
+    findings = list(stream_open(state.list_open_runs(project.environment, is_dead=is_abandoned)))
+    findings += stream_disagreements(project, snapshot, observations, lost)
     if checkup.deep:
         findings += stream_edited(project, warehouse, snapshot, observations)
     return _Found(tuple(findings), snapshot, observations, lost)
@@ -122,23 +127,52 @@ def _mended(
     session: Session, checkup: Checkup, state: StateStore, warehouse: Warehouse, found: _Found
 ) -> tuple[Finding, ...]:
     """Do what was asked for, and return the findings with what was mended of them."""
-    if checkup.repair and found.lost:
-        state.register_models(facts_of(session.project))
-        state.adopt_builds(session.project.environment, found.lost)
+    if checkup.repair:
+        take_over(session.project, state, found.lost)
     mended: list[Finding] = []
     for finding in found.findings:
-        if finding.kind == "unrecorded" and checkup.repair:
+        if finding.kind == "open" and checkup.repair:
+            mended.append(_closed(finding))
+        elif finding.kind == "unrecorded" and checkup.repair:
             mended.append(replace(finding, mend="It was taken over.", mended=True))
         elif finding.kind == "edited" and checkup.repair and finding.path is not None:
             relation = session.project.nodes[finding.path].relation
             with warehouse.transaction() as transaction:
                 transaction.disown(relation, kind=_kind(found, relation))
             mended.append(replace(finding, mend="It counts as drifted now.", mended=True))
+        elif finding.kind == "unmarked" and checkup.repair and finding.path is not None:
+            mended.append(_marked_anew(session, state, warehouse, found, finding, finding.path))
         elif finding.kind == "orphan" and checkup.drop_orphans:
             mended.append(_dropped(session, state, warehouse, found, finding))
         else:
             mended.append(finding)
     return tuple(mended)
+
+
+def _marked_anew(
+    session: Session, state: StateStore, warehouse: Warehouse, found: _Found, finding: Finding, path: str
+) -> Finding:
+    """Write the marker of a relation once more, with the build that the state keeps."""
+    build, node = remembered_build(state, found.snapshot, path), session.project.nodes[path]
+    trace, kind = build.trace, _kind(found, node.relation)
+    marker = Marker(
+        node.relation,
+        path,
+        trace.environment,
+        trace.model_run_id,
+        trace.content_hash,
+        built_at=trace.built_at,
+        history=state.read_history() or "",
+        previous=None,
+        project=session.project.name,
+    )
+    with warehouse.transaction() as transaction:
+        transaction.mark(marker, kind=kind, record=write_record(build))
+    return replace(finding, mend="It was written anew.", mended=True)
+
+
+def _closed(finding: Finding) -> Finding:
+    return replace(finding, mend="It was closed.", mended=True)
 
 
 def _dropped(session: Session, state: StateStore, warehouse: Warehouse, found: _Found, finding: Finding) -> Finding:
@@ -154,74 +188,3 @@ def _dropped(session: Session, state: StateStore, warehouse: Warehouse, found: _
 
 def _kind(found: _Found, relation: Relation) -> str:
     return (found.observations.relations or {})[relation.key].kind
-
-
-# -------------------------------------------------------------------------------------------------- copies and pruning
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A copy of a state: where it is, and its size in bytes."""
-
-    file: Path
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """A state that was put back: where the one before is kept, and how this one stands to the warehouse.
-
-    ``taken_over`` are the models whose builds the next run takes over from the warehouse, ``disagreements`` how many
-    more things a check finds. ``unread`` says why the warehouse could not be asked, nothing if it was.
-    """
-
-    kept: Path | None
-    taken_over: tuple[str, ...]
-    disagreements: int
-    unread: str
-
-
-def back_up_state(path: Path, copy: Path | None, *, clock: Clock) -> Copy:
-    """Copy the state at `path` to `copy`, or beside it under a name that bears the time; see `back_up`.
-
-    Raises:
-        StateError: there is no sound state, or the copy cannot be made.
-    """
-    file = name_copy(path, clock()) if copy is None else copy.absolute()
-    return Copy(file, back_up(path, file))
-
-
-def restore_state(session: Session, file: Path, *, force: bool, clock: Clock) -> Restored:
-    """Put the state in `file` in the place of the session's; see `restore`. The one before is kept beside it.
-
-    Raises:
-        StateError: `file` is no sound state, a run is running, or the present state cannot be kept or replaced.
-    """
-    path = session.state_path
-    kept = restore(path, file.absolute(), keep=name_copy(path, clock()), force=force)
-    try:
-        findings = check_state(session, Checkup())
-    except WarehouseError as exc:
-        return Restored(kept, (), 0, exc.cause)
-    unrecorded = tuple(found.path for found in findings if found.kind == "unrecorded" and found.path is not None)
-    return Restored(kept, unrecorded, len(findings) - len(unrecorded), "")
-
-
-def prune_state(
-    session: Session, *, older_than: timedelta | None, keep: int | None, clock: Clock, dry_run: bool
-) -> Pruned:
-    """Forget old runs of the session's state, or return what would go; see `prune`.
-
-    Raises:
-        StateError: there is no state, or it cannot be read or written.
-        UsageError: neither age nor number is given, or the age reaches back beyond all times.
-    """
-    if older_than is None and keep is None:
-        mend = "Give --older-than AGE (as 90d), --keep N, or both: then runs go of which both is true."
-        raise UsageError("it is not said which runs are to be forgotten", mend=mend)
-    try:
-        before = None if older_than is None else clock() - older_than
-    except OverflowError as exc:
-        raise UsageError("the age reaches back beyond all times", mend="Give a shorter one, such as 90d.") from exc
-    work = foresee if dry_run else prune
-    return work(session.state_path, Retention(before, keep), paths=session.project.nodes)

@@ -1,0 +1,144 @@
+"""Runs that are taken up again where they failed build what is left, and nothing of what was built."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster_shop import Shop, materialized
+
+from leapsql_dagster import LeapSQLResource, leapsql_assets
+
+#: A code location: the project in `shop` beside it, and a Python asset that reads one of its models.
+CODE = """
+from pathlib import Path
+
+import dagster as dg
+
+from leapsql_dagster import LeapSQLResource, build_changed_models_job, leapsql_assets
+
+HERE = Path(__file__).parent
+
+
+@leapsql_assets(project=HERE / "shop")
+def shop(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
+    yield from leapsql.run(context)
+
+
+@dg.asset(key=["py", "scores"], deps=[["marts", "customers"]])
+def scores():
+    (HERE / "scores").touch()
+
+
+defs = dg.Definitions(
+    assets=[shop, scores],
+    jobs=[
+        build_changed_models_job([shop], also=dg.AssetSelection.assets(scores)),
+        dg.define_asset_job("everything", executor_def=dg.in_process_executor),
+    ],
+    resources={"leapsql": LeapSQLResource()},
+)
+
+
+def everything():
+    return defs.get_repository_def().get_job("everything")
+
+
+def changed_models():
+    return defs.get_repository_def().get_job("changed_models")
+"""
+
+BROKEN = ("models/marts/totals.sql", "sum(total)", "error('no luck')")
+MENDED = (BROKEN[0], BROKEN[2], BROKEN[1])
+BUILT = ["main/raw_orders", "marts/customers", "marts/order_count", "staging/orders"]
+
+
+def execute(
+    shop: Shop, job: str, monkeypatch: pytest.MonkeyPatch, *, resume: str | None = None, **options: object
+) -> dg.JobExecutionResult:
+    """Run a job as a process does that loads its code anew, or take a run up again where it failed."""
+    code = shop.root.parent / f"code_{len(shop.instance.get_run_ids())}.py"
+    code.write_text(CODE)
+    monkeypatch.setattr("leapsql_dagster.loading._loaded", {})
+    if resume is not None:
+        options["reexecution_options"] = dg.ReexecutionOptions.from_failure(resume, shop.instance)
+    found = ReconstructableJob.for_file(str(code), job)
+    with dg.execute_job(found, instance=shop.instance, raise_on_error=False, **options) as result:
+        return result
+
+
+def built(shop: Shop, result: dg.JobExecutionResult) -> list[str]:
+    """Return the keys that a run materialized, sorted."""
+    entries = shop.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = [entry.get_dagster_event() for entry in entries]
+    return sorted(event.asset_key.to_user_string() for event in events if event.asset_key is not None)
+
+
+@pytest.mark.parametrize("job", ["everything", "changed_models"])
+def test_a_run_that_is_executed_again_from_failure_builds_what_is_left(
+    shop: Shop, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In both modes, also when it fails twice; what reads what was built goes on."""
+    shop.edit(*BROKEN)
+    first = execute(shop, job, monkeypatch)
+    assert (first.success, built(shop, first)) == (False, BUILT)
+    second = execute(shop, job, monkeypatch, resume=first.run_id)
+    assert (second.success, built(shop, second)) == (False, [])
+    shop.edit(*MENDED)
+    third = execute(shop, job, monkeypatch, resume=second.run_id)
+    assert (third.success, built(shop, third)) == (True, ["marts/totals", "py/scores"])
+    assert (shop.root.parent / "scores").exists()
+    assert shop.query("select total from marts.totals") == [(60,)]
+
+
+def test_what_dagster_selects_after_a_failure_is_built(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The assets that a run planned and did not materialize: with `FROM_ASSET_FAILURE` Dagster asks for no others."""
+    shop.edit(*BROKEN)
+    first = execute(shop, "everything", monkeypatch)
+    run = shop.instance.get_run_by_id(first.run_id)
+    assert run is not None
+    assert run.execution_plan_snapshot_id is not None
+    snapshot = shop.instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    keys, _ = shop.instance.run_domain.get_keys_to_reexecute(first.run_id, snapshot)
+    assert sorted(key.to_user_string() for key in keys) == ["marts/totals", "py/scores"]
+    shop.edit(*MENDED)
+    second = execute(shop, "everything", monkeypatch, asset_selection=sorted(keys))
+    assert (second.success, built(shop, second)) == (True, ["marts/totals", "py/scores"])
+
+
+@pytest.mark.parametrize("steps", [[], ["shop"]], ids=["all", "picked"])
+def test_a_run_that_is_executed_again_as_a_whole_builds_all_of_it(
+    shop: Shop, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a step that had succeeded: whoever asks for that again wants it anew."""
+    first = execute(shop, "everything", monkeypatch)
+    assert first.success
+    again = dg.ReexecutionOptions(parent_run_id=first.run_id, step_selection=steps)
+    second = execute(shop, "everything", monkeypatch, reexecution_options=again)
+    assert second.success
+    assert set(built(shop, second)) >= {*BUILT, "marts/totals"}
+
+
+@pytest.mark.parametrize("mode", ["all", "changed"])
+def test_a_retry_policy_builds_what_is_left(shop: Shop, mode: str, tmp_path: Path) -> None:
+    """Every model is built once, whichever attempt it was, and also where all that is selected is to be built."""
+    shop.write({"models/marts/late.sql": f"select * from read_csv('{tmp_path}/late.csv')"})
+
+    @leapsql_assets(project=shop.root, retry_policy=dg.RetryPolicy(max_retries=2))
+    def late(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
+        if context.retry_number == 2:
+            (tmp_path / "late.csv").write_text("a\n1\n")
+        yield from leapsql.run(context)
+
+    found = dg.materialize(
+        [late],
+        instance=shop.instance,
+        resources={"leapsql": LeapSQLResource()},
+        tags={"leapsql/mode": mode},
+        raise_on_error=False,
+    )
+    assert found.success
+    assert materialized(found) == sorted([*BUILT, "marts/totals", "marts/late"])
+    tried = "SELECT count(*), count(*) FILTER (WHERE r.status = 'failed') FROM model_runs r"
+    assert shop.state(f"{tried} JOIN models m ON m.id = r.model_id WHERE m.path = 'marts.late'") == [(3, 2)]
+    assert shop.state("SELECT count(*) FROM model_runs WHERE status = 'success'") == [(6,)]

@@ -1,0 +1,1 @@
+"""What may befall a run, tried over and over: short in the suite, long with `make torture`."""
