@@ -12,6 +12,7 @@ import dagster as dg
 from leapsql_core import Column, DataTestResult, Model, Node, Trace, statements_of_tests
 from leapsql_dagster.loading import LoadedAssets
 from leapsql_dagster.markdown import fenced
+from leapsql_dagster.stepping import output_of_check
 from leapsql_dagster.translator import fit_for_key
 
 CheckKind = Literal["build", "tests"]
@@ -45,7 +46,8 @@ def check_specs(loaded: LoadedAssets, kinds: Collection[str]) -> list[dg.AssetCh
     """Return the checks of loaded assets, by asset.
 
     `build` is blocking, and so are tests of severity ``error``: what reads the model in another step waits for them,
-    and Dagster tries what they are red for again, when it tries a failed run again.
+    and Dagster tries what they are red for again, when it tries a failed run again. One is left out whose output
+    Dagster could not tell from another's: `build` of ``orders`` from the asset ``orders_build``.
     """
     specs: list[dg.AssetCheckSpec] = []
     for node in loaded.nodes():
@@ -55,7 +57,11 @@ def check_specs(loaded: LoadedAssets, kinds: Collection[str]) -> list[dg.AssetCh
             specs.append(dg.AssetCheckSpec(BUILD_CHECK, asset=key, blocking=True, description=said))
         if "tests" in kinds and isinstance(node, Model) and node.config.tests:
             specs += _specs_of_tests(loaded, node, key)
-    return specs
+    taken = {key.to_python_identifier() for key in loaded.paths}
+    found: dict[str, dg.AssetCheckSpec] = {}
+    for spec in specs:
+        found.setdefault(output_of_check(spec.key), spec)
+    return [spec for output, spec in found.items() if output not in taken]
 
 
 def _specs_of_tests(loaded: LoadedAssets, model: Model, key: dg.AssetKey) -> Iterator[dg.AssetCheckSpec]:

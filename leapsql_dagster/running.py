@@ -83,6 +83,8 @@ def stream_run(
         if base is not None:
             session = defer(session, base, selection=asked.builds, force=force, wait_seconds=means.wait_seconds)
         telling = _telling(context, loaded, session, means)
+        if telling.emitter.awaited:
+            telling.last = _last_results(session, base)
         options = RunOptions(
             force=force,
             full_refresh=settings.full_refresh,

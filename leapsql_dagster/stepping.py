@@ -97,7 +97,12 @@ def release(key: dg.AssetKey) -> dg.Output[None]:
 
 def release_check(key: dg.AssetCheckKey) -> dg.Output[None]:
     """Return an output that lets the steps that wait for a blocking check go on, and records no result."""
-    return dg.Output(None, output_name=f"{key.asset_key.to_python_identifier()}_{key.name}".replace(".", "_"))
+    return dg.Output(None, output_name=output_of_check(key))
+
+
+def output_of_check(key: dg.AssetCheckKey) -> str:
+    """Return what Dagster calls the output of a check; that of an asset is called as its key in one word."""
+    return f"{key.asset_key.to_python_identifier()}_{key.name}".replace(".", "_")
 
 
 def with_keys_replaced(

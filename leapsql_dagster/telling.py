@@ -20,8 +20,8 @@ class Telling:
     In an environment that the assets do not stand for, nothing that Dagster shows of them has happened: then
     `materializes` is false, and nothing is told but that the steps which wait may go on. `reported` are
     assets that are materialized as they stand when they needed no build; with `report_stale`, so are all that Dagster
-    takes for missing or stale. ``finished`` holds the ends of models so far, by path, ``standing`` why others that are
-    selected are not built in this run.
+    takes for missing or stale. `last` is what tests had found before the run, by path; ``finished`` holds the ends of
+    models so far, ``standing`` why others that are selected are not built in this run.
     """
 
     loaded: LoadedAssets
@@ -31,6 +31,7 @@ class Telling:
     reported: frozenset[dg.AssetKey] = frozenset()
     report_stale: bool = False
     run_id: str = ""
+    last: Mapping[str, tuple[DataTestResult | None, ...]] = field(default_factory=dict)
     finished: dict[str, ModelFinished] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
 
@@ -61,8 +62,7 @@ class Telling:
             key = self.loaded.keys[path]
             if key in self.emitter.awaited:
                 yield from self._check(verdict_of_build(key, said, passed=True))
-                yield from self.emitter.release_checks(key)
-                yield from self.emitter.release(key)
+                yield from self._go_on(key, path, materialized=False)
 
     def ended(self, event: ModelFinished) -> Iterator[RunResult]:
         """Tell how a model ended."""
@@ -78,9 +78,7 @@ class Telling:
             yield from self._check(verdict_of_build(key, f"skipped: {event.detail}", passed=False))
         elif key in self.emitter.awaited:
             yield from self._check(_fine(key, event))
-            yield from self.emitter.release_checks(key)
-            if not materialized:
-                yield from self.emitter.release(key)
+            yield from self._go_on(key, event.path, materialized=materialized)
 
     def tested(self, event: ModelFinished) -> Iterator[RunResult]:
         """Tell what the tests of a model found that were run alone."""
@@ -126,6 +124,14 @@ class Telling:
         """Tell of models whose `build` check was red that they are fine now."""
         for path in sorted(paths):
             yield from self._check(_fine(self.loaded.keys[path], self.finished[path]))
+
+    def _go_on(self, key: dg.AssetKey, path: str, *, materialized: bool) -> Iterator[RunResult]:
+        """Let the steps that wait for a model go on; tests that were not run say what they had found."""
+        if self.emitter.unanswered(key):
+            yield from self._tests(key, path, self.last.get(path, ()))
+        yield from self.emitter.release_checks(key)
+        if not materialized:
+            yield from self.emitter.release(key)
 
     def _is_reported(self, key: dg.AssetKey, event: ModelFinished) -> bool:
         """Tell whether a model that needed no build is materialized all the same, as it stands."""

@@ -80,6 +80,29 @@ def test_two_tests_whose_labels_read_alike_are_two_checks(shop: Shop) -> None:
     assert names[3].startswith("expression_total_0_")
 
 
+def test_checks_of_odd_columns_have_names_that_dagster_takes(shop: Shop) -> None:
+    """Letters of other alphabets are told apart; the checks are answered."""
+    shop.write(
+        {
+            "models/marts/odd.sql": "/*---\ntests:\n  - not_null: [数, größe, a b]\n---*/\n"
+            'select 1 as 数, 2 as größe, 3 as "a b"',
+        }
+    )
+    assert sorted(name for name in passed(shop.run()) if name.startswith("marts/odd:")) == [
+        "marts/odd:not_null_a_b",
+        "marts/odd:not_null_grou00dfe",
+        "marts/odd:not_null_u6570",
+    ]
+
+
+def test_a_model_may_be_called_as_the_check_of_another(shop: Shop) -> None:
+    """Dagster would take the outputs of both for one: then the check is left out, and the rest stands."""
+    shop.write({"models/marts/customers_build.sql": "select * from marts.customers"})
+    names = sorted(spec.name for spec in shop.assets().check_specs if spec.asset_key == CUSTOMERS)
+    assert names == TESTS
+    assert "marts/customers_build" in materialized(shop.run())
+
+
 def test_which_checks_there_are_can_be_chosen(shop: Shop) -> None:
     """Each check is an event more; a project with very many may do without."""
     assert {spec.name for spec in shop.assets(checks=["build"]).check_specs} == {"build"}
