@@ -46,7 +46,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 unit: $(INSTALLED)
-	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-matrix:
 	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.0 sqlglot[c]==30.29.0"
@@ -77,8 +77,7 @@ bench-peers: .bench/dbt/.installed .bench/sqlmesh/.installed
 	@touch $@
 
 pictures: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pictures]'
-	$(BIN)/python docs/pictures/take.py
+	LEAPSQL_PICTURES=docs/pictures $(BIN)/pytest tests/browser
 
 clean:
 	rm -rf $(VENV) .venv-oldest .venv-newest .bench .dagster_home example_project/.leapsql .mypy_cache .pytest_cache .ruff_cache .hypothesis

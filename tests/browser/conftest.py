@@ -30,6 +30,7 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    pytest.importorskip("playwright")
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here")
     deployment = Deployment(tmp_path_factory.mktemp("deployment"))
@@ -39,8 +40,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @pytest.fixture(scope="session")
 def context(deployment: Deployment) -> Iterator[BrowserContext]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context(viewport={"width": 1600, "height": 960})
         context.set_default_timeout(120_000)
@@ -57,8 +59,9 @@ def page(context: BrowserContext, request: pytest.FixtureRequest, tmp_path: Path
     failed = request.session.testsfailed
     yield page
     if request.session.testsfailed > failed:
-        page.screenshot(path=tmp_path / "failed.png")
-        print(f"the page as it was: {tmp_path / 'failed.png'}")  # noqa: T201 - pytest shows it with the failure
+        picture = Path(PICTURES or tmp_path, "failed.png")
+        page.screenshot(path=picture)
+        print(f"the page as it was: {picture}")  # noqa: T201 - pytest shows it with the failure
     page.close()
 
 

@@ -14,7 +14,8 @@ from deployment import SENSOR, Deployment, wait_until
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Page
 
-pytestmark = pytest.mark.browser
+#: They share a deployment, and so a process.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 Take = Callable[..., None]
 

@@ -197,3 +197,24 @@ def test_a_comment_changes_no_code_version(shop: Shop) -> None:
     after = {key: shop.assets().get_asset_spec(key).code_version for key in before}
     changed = [key.to_user_string() for key in before if before[key] != after[key]]
     assert changed == ["marts/customers"]
+
+
+def test_macros_variables_and_configuration_are_part_of_a_code_version(shop: Shop) -> None:
+    """What a macro says, or a variable, changes the version of the models that use it; how it is laid out does not."""
+    shop.write({"macros/money.sql": "{% macro cents(x) %}{{ x }} * 100{% endmacro %}\n"})
+    shop.edit("models/marts/totals.sql", "sum(total)", "{{ money.cents('sum(total)') }}")
+    shop.run()
+
+    def versions() -> dict[str, str | None]:
+        return {spec.key.path[-1]: spec.code_version for spec in shop.assets().specs}
+
+    def changed_by(file: str, old: str, new: str) -> list[str]:
+        before = versions()
+        shop.edit(file, old, new)
+        after = versions()
+        return [name for name in after if after[name] != before[name]]
+
+    assert changed_by("macros/money.sql", "* 100", "*   100") == []
+    assert changed_by("macros/money.sql", "100", "1000") == ["totals"]
+    assert changed_by("leapsql.yaml", "least: 0", "least: 15") == ["customers"]
+    assert changed_by("models/staging/orders.sql", "materialized: view", "materialized: table") == ["orders"]

@@ -1,5 +1,6 @@
 """The Python of `docs/dagster.md` runs as it stands, over the project that `leapsql init` makes."""
 
+import ast
 import dataclasses
 import importlib.util
 import re
@@ -324,6 +325,18 @@ def test_whatever_can_be_imported_or_passed_is_told() -> None:
     names |= {field.name for field in dataclasses.fields(LeapSQLProject)}
     names |= {name for name, one in vars(ci).items() if getattr(one, "__module__", "") == ci.__name__}
     assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
+
+
+def test_every_public_name_is_used_in_a_block_that_runs(load: Load) -> None:
+    """The Python of the page, loaded here, uses each of them, not only in an import."""
+    page = load(several=True)
+    assert page.__file__ is not None
+    tree = ast.parse(Path(page.__file__).read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    public = {name: getattr(leapsql_dagster, name) for name in leapsql_dagster.__all__}
+    public |= {name: one for name, one in vars(ci).items() if getattr(one, "__module__", "") == ci.__name__}
+    assert {"changed_keys", "build_changed"} <= set(public)
+    assert [name for name, one in public.items() if name not in used or vars(page).get(name) is not one] == []
 
 
 def test_fields_and_tags_of_a_run_are_all_told() -> None:
