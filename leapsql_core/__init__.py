@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         RunOptions,
         RunStarted,
         origins,
+        source_versions,
     )
+    from leapsql_core.memory import is_undone, latest_attempts, latest_test_results, left_undone, statements_of_tests
     from leapsql_core.models import (
         Column,
         DataTest,
@@ -71,7 +73,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
-    "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins",
+    "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins source_versions",
+    "memory": "is_undone latest_attempts latest_test_results left_undone statements_of_tests",
     "models": (
         "Column DataTest DataTestResult Decision Model ModelRun Node PartitionTrace Partitioning Project Relation Run"
         " Seed Snapshot Source Target Trace"
@@ -141,6 +144,10 @@ __all__ = [
     "find_database",
     "find_left_runs",
     "is_left",
+    "is_undone",
+    "latest_attempts",
+    "latest_test_results",
+    "left_undone",
     "model_path",
     "models_built_in",
     "open_base",
@@ -153,7 +160,9 @@ __all__ = [
     "read_moment",
     "reads_by_window",
     "same_as",
+    "source_versions",
     "start_project",
+    "statements_of_tests",
     "stream_session_run",
 ]
 

@@ -370,6 +370,12 @@ class Model:
         """What becomes of its rows: a table, a view, or a table that grows."""
         return self.config.materialized
 
+    @property
+    def unique_columns(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart: its unique key, else what a test says is unique."""
+        tested = (test.columns for test in self.config.tests if test.kind == "unique" and test.where is None)
+        return self.config.unique_key or next(tested, ())
+
 
 Node = Model | Seed
 

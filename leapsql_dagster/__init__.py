@@ -11,6 +11,7 @@ from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.schedules import build_changed_models_schedule
 from leapsql_dagster.selection import build_leapsql_asset_selection
 from leapsql_dagster.sensors import build_changed_models_sensor
+from leapsql_dagster.sources import build_observable_sources
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "build_changed_models_sensor",
     "build_leapsql_asset_selection",
     "build_leapsql_definitions",
+    "build_observable_sources",
     "build_run_status_sensor",
     "leapsql_assets",
     "model_changed",

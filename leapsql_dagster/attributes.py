@@ -21,6 +21,7 @@ EXCLUDE = dg.Resolver.default(description="Which models and seeds to leave out."
 _TAGS = dg.Resolver.default(description="Tags of the runs.", examples=[{"team": "sales"}])
 _DESCRIPTION = dg.Resolver.default(description="What Dagster shows beside the name.")
 _STATUS = dg.Resolver.default(description="Whether it is on as soon as it is loaded for the first time.")
+_ENVIRONMENT = dg.Resolver.default(description="Another environment than that of the component's assets.")
 _JOB = dg.Resolver.default(description="The name of the job to launch; the first of `jobs` by default.")
 
 
@@ -45,6 +46,13 @@ class ProjectAttributes(dg.Model, dg.Resolvable):
     ] = None
     database: Annotated[
         str | None, dg.Resolver.default(description="The database, instead of the target's in leapsql.yaml.")
+    ] = None
+    repository_url: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="The address under which its folder is shown in a browser: links to files lead there, too.",
+            examples=["https://github.com/acme/shop/blob/main/sql"],
+        ),
     ] = None
 
 
@@ -136,6 +144,9 @@ class ScheduleAttributes(dg.Model, dg.Resolvable):
         str | None, dg.Resolver.default(description="Its name; that of the job and `_schedule` by default.")
     ] = None
     job: Annotated[str | None, _JOB] = None
+    environment: Annotated[str | None, _ENVIRONMENT] = None
+    select: Annotated[Words, SELECT] = ()
+    exclude: Annotated[Words, EXCLUDE] = ()
     execution_timezone: Annotated[
         str | None, dg.Resolver.default(description="The time zone of the cron.", examples=["Europe/Berlin"])
     ] = None
@@ -151,9 +162,22 @@ class SensorAttributes(dg.Model, dg.Resolvable):
         str | None, dg.Resolver.default(description="Its name; that of the job and `_sensor` by default.")
     ] = None
     job: Annotated[str | None, _JOB] = None
+    environment: Annotated[str | None, _ENVIRONMENT] = None
+    select: Annotated[Words, SELECT] = ()
+    exclude: Annotated[Words, EXCLUDE] = ()
     minimum_interval_seconds: Annotated[int, dg.Resolver.default(description="Seconds between two looks.")] = 30
+    max_models: Annotated[
+        int | None, dg.Resolver.default(description="How many models one run builds at most; all by default.")
+    ] = None
     max_attempts: Annotated[
-        int, dg.Resolver.default(description="How often a change that fails is tried, before it waits for an edit.")
+        int | None,
+        dg.Resolver.default(
+            description="How often a change that fails is tried, before it waits for an edit; null: for ever."
+        ),
     ] = 3
+    retry_after_seconds: Annotated[
+        float, dg.Resolver.default(description="Seconds to wait before a change that failed is tried again.")
+    ] = 0.0
     description: Annotated[str | None, _DESCRIPTION] = None
+    tags: Annotated[Mapping[str, str] | None, _TAGS] = None
     default_status: Annotated[Status, _STATUS] = "STOPPED"

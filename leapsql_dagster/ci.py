@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import UsageError, choose, defer
-from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.loading import projects_of
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.settings import MODE_TAG
 
@@ -25,8 +25,7 @@ def changed_keys(
     """
     words, without = ([said] if isinstance(said, str) else [*said] for said in (select, exclude))
     found: list[dg.AssetKey] = []
-    for definition in assets:
-        loaded = loaded_assets_of(definition)
+    for loaded in projects_of(assets):
         session = loaded.session
         base = loaded.project.base_of(session)
         if base is None:

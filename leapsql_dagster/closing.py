@@ -7,7 +7,7 @@ import dagster as dg
 
 from leapsql_core import LeapSQLError, Run, close_left_runs, find_left_runs
 from leapsql_dagster.asking import project_for
-from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of
+from leapsql_dagster.loading import LeapSQLProject, projects_of
 
 
 def build_run_status_sensor(
@@ -26,7 +26,7 @@ def build_run_status_sensor(
     has failed, the rest is skipped. A tick that finds nothing opens no warehouse and writes nothing. It launches
     nothing; its message names what it closed, and which runs Dagster still shows as going on.
     """
-    loaded = [loaded_assets_of(definition) for definition in assets]
+    loaded = projects_of(assets)
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         resource = getattr(context.resources, resource_key)

@@ -22,11 +22,12 @@ from leapsql_dagster.attributes import (
     SensorAttributes,
     Words,
 )
+from leapsql_dagster.checks import CHECK_KINDS, CheckKind
+from leapsql_dagster.emitting import RunResult
 from leapsql_dagster.jobs import build_changed_models_job
 from leapsql_dagster.joining import external_source_specs, join_assets
 from leapsql_dagster.loading import LeapSQLProject
 from leapsql_dagster.resource import LeapSQLResource
-from leapsql_dagster.running import RunResult
 from leapsql_dagster.scaffolding import LeapSQLProjectScaffolder
 from leapsql_dagster.schedules import build_changed_models_schedule
 from leapsql_dagster.sensors import build_changed_models_sensor
@@ -51,6 +52,7 @@ def _project(context: dg.ResolutionContext, given: Any) -> LeapSQLProject:
         variables=said.variables,
         state_path=None if state is None else context.resolve_source_relative_path(state),
         database=said.database,
+        repository_url=said.repository_url,
     )
 
 
@@ -89,6 +91,13 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
     ] = ()
     select: Annotated[Words, SELECT] = ()
     exclude: Annotated[Words, EXCLUDE] = ()
+    checks: Annotated[
+        Sequence[CheckKind],
+        dg.Resolver.default(
+            description="Which asset checks there are: for builds, for tests of models; both by default.",
+            examples=[["build"], []],
+        ),
+    ] = CHECK_KINDS
     translation: Annotated[
         TranslationFn[Node] | None,
         TranslationFnResolver(template_vars_for_translation_fn=lambda node: {"node": node}),
@@ -100,6 +109,12 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
             examples=[{"pool": "warehouse", "retry_policy": {"max_retries": 2}}],
         ),
     ] = None
+    op_per_model: Annotated[
+        bool,
+        dg.Resolver.default(
+            description="Give each model an op of its own, for warehouses that are servers.",
+        ),
+    ] = False
     jobs: Annotated[
         Sequence[JobAttributes],
         dg.Resolver.default(
@@ -157,11 +172,11 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the definitions of the project, its sources joined to the other projects of the code location."""
         others = context.component_tree.get_all_components(of_type=LeapSQLProjectComponent)
-        beside = [other.assets for other in others if other is not self]
-        (assets,) = join_assets([self.assets], beside=beside)
+        beside = [one for other in others if other is not self for one in other.assets]
+        assets = join_assets(self.assets, beside=beside)
         jobs = self._jobs(assets)
         return dg.Definitions(
-            assets=[assets, *(external_source_specs([assets]) if self.external_sources else [])],
+            assets=[*assets, *(external_source_specs(assets) if self.external_sources else [])],
             jobs=list(jobs.values()),
             schedules=[self._schedule(said, assets, jobs) for said in self.schedules],
             sensors=[self._sensor(said, assets, jobs) for said in self.sensors],
@@ -169,14 +184,17 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
         )
 
     @cached_property
-    def assets(self) -> dg.AssetsDefinition:
-        """The assets of the project, as they were when they were first asked for; sources under their own keys."""
+    def assets(self) -> Sequence[dg.AssetsDefinition]:
+        """The assets of the project, as they were when they were first asked for; sources under their own keys.
+
+        They are one definition, or with `op_per_model` one for each.
+        """
         op, key = self.op or OpAttributes(), self._key
 
         def compute(context: dg.AssetExecutionContext) -> Iterator[RunResult]:
             yield from self.execute(context, getattr(context.resources, key))
 
-        return leapsql_assets(
+        made = leapsql_assets(
             project=replace(self.project, environment=self.environment or self.project.environment),
             select=self.select,
             exclude=self.exclude,
@@ -189,7 +207,10 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
             retry_policy=op.retry_policy,
             backfill_policy=op.backfill_policy,
             required_resource_keys={key},
+            checks=self.checks,
+            op_per_model=self.op_per_model,
         )(compute)
+        return made if isinstance(made, list) else [made]
 
     @property
     def _key(self) -> str:
@@ -210,12 +231,12 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
         folder = Path(self.project.project_dir).absolute().name
         return _NOT_IN_NAMES.sub("_", "_".join([*prefix, folder]))
 
-    def _jobs(self, assets: dg.AssetsDefinition) -> dict[str, Any]:
+    def _jobs(self, assets: Sequence[dg.AssetsDefinition]) -> dict[str, Any]:
         jobs: dict[str, Any] = {}
         for said in self.jobs:
             name = said.name or f"{self._op_name}_changed_models"
             jobs[name] = build_changed_models_job(
-                [assets],
+                assets,
                 name=name,
                 select=said.select,
                 exclude=said.exclude,
@@ -228,13 +249,16 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
         return jobs
 
     def _schedule(
-        self, said: ScheduleAttributes, assets: dg.AssetsDefinition, jobs: Mapping[str, Any]
+        self, said: ScheduleAttributes, assets: Sequence[dg.AssetsDefinition], jobs: Mapping[str, Any]
     ) -> dg.ScheduleDefinition:
         return build_changed_models_schedule(
-            [assets],
+            assets,
             job=_job_named(said.job, jobs),
             cron_schedule=said.cron_schedule,
             name=said.name,
+            environment=said.environment,
+            select=said.select,
+            exclude=said.exclude,
             execution_timezone=said.execution_timezone,
             resource_key=self._key,
             tags=None if said.tags is None else dict(said.tags),
@@ -243,14 +267,20 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
         )
 
     def _sensor(
-        self, said: SensorAttributes, assets: dg.AssetsDefinition, jobs: Mapping[str, Any]
+        self, said: SensorAttributes, assets: Sequence[dg.AssetsDefinition], jobs: Mapping[str, Any]
     ) -> dg.SensorDefinition:
         return build_changed_models_sensor(
-            [assets],
+            assets,
             job=_job_named(said.job, jobs),
             name=said.name,
+            environment=said.environment,
+            select=said.select,
+            exclude=said.exclude,
             minimum_interval_seconds=said.minimum_interval_seconds,
+            max_models=said.max_models,
             max_attempts=said.max_attempts,
+            retry_after_seconds=said.retry_after_seconds,
+            tags=said.tags,
             resource_key=self._key,
             description=said.description,
             default_status=dg.DefaultSensorStatus[said.default_status],

@@ -11,7 +11,7 @@ import dagster as dg
 from leapsql_core import Decision, UsageError
 from leapsql_dagster.asking import Ask, ask
 from leapsql_dagster.automation import CONDITIONS
-from leapsql_dagster.loading import LoadedAssets, loaded_assets_by_id, loaded_assets_of, loaded_id_of
+from leapsql_dagster.loading import LoadedAssets, loaded_assets_by_id, loaded_id_of, projects_of
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.settings import MODE_TAG
 
@@ -122,7 +122,7 @@ def build_automation_sensors(
     Raises:
         LeapSQLError: `assets` were not made by `leapsql_assets`.
     """
-    keys = [key for definition in assets for key in loaded_assets_of(definition).paths]
+    keys = [key for loaded in projects_of(assets) for key in loaded.paths]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=dg.BetaWarning)
         return [

@@ -11,7 +11,7 @@ from leapsql_dagster.loading import LoadedAssets, join_loaded, loaded_assets_of
 from leapsql_dagster.meta import read_meta
 from leapsql_dagster.metadata import COLUMN_LINEAGE, STORAGE_KIND, TABLE_NAME
 from leapsql_dagster.resource import LeapSQLResource
-from leapsql_dagster.stepping import with_keys_replaced
+from leapsql_dagster.stepping import quietly, with_keys_replaced
 
 #: Where a table lies: its database, its schema and its name. Where the database is not known its catalog stands in its
 #: place, or nothing.
@@ -111,6 +111,7 @@ def _places(loaded: LoadedAssets, relation: Relation) -> list[Place]:
     return [(database, schema, name), *places] if own and database != _IN_MEMORY else places
 
 
+@quietly()
 def _joined(definition: dg.AssetsDefinition, loaded: LoadedAssets, made: Mapping[Place, _Made]) -> dg.AssetsDefinition:
     """Return a project's assets with what makes its sources in their place."""
     found: dict[str, dg.AssetKey] = {}
@@ -120,7 +121,8 @@ def _joined(definition: dg.AssetsDefinition, loaded: LoadedAssets, made: Mapping
         makers = next((made[place] for place in _places(loaded, source.relation) if place in made), None)
         if makers is not None:
             found[source.name] = makers.sole(source)
-    renamed = {loaded.keys[name]: key for name, key in found.items() if loaded.keys[name] != key}
+    # By the translator's keys, for other definitions of the same project may have been joined before.
+    renamed = {loaded.specs[name].key: key for name, key in found.items() if loaded.specs[name].key != key}
     if not renamed:
         return definition
     join_loaded(loaded, found)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from leapsql_core import (
     plan_session,
 )
 from leapsql_dagster.meta import check_meta
+from leapsql_dagster.stepping import quietly
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 PROJECT_METADATA = "leapsql/project"
@@ -43,7 +44,9 @@ class LeapSQLProject:
 
     `environment` defaults to that of `leapsql.yaml`, `state_path` to the one configured there. `variables` and
     `database` win over what is configured. In any environment but `defer_to` itself, what that one holds just so is not
-    built but read there; `state_of` is its state, by default the one configured.
+    built but read there; `state_of` is its state, by default the one configured. `repository_url` is the address under
+    which the project's folder is shown in a browser, such as ``https://github.com/acme/shop/blob/main/sql``: links to
+    its files are made of it.
     """
 
     project_dir: str | os.PathLike[str]
@@ -53,6 +56,7 @@ class LeapSQLProject:
     database: str | None = None
     defer_to: str | None = None
     state_of: str | os.PathLike[str] | None = None
+    repository_url: str | None = None
 
     def open(self) -> Session:
         """Read the project as its files are now.
@@ -159,6 +163,7 @@ def load_assets(
     return loaded
 
 
+@quietly()
 def specs_of(
     session: Session, translator: DagsterLeapSQLTranslator, key_prefix: Sequence[str] = ()
 ) -> dict[str, AssetSpec]:
@@ -241,6 +246,16 @@ def sole_project() -> LeapSQLProject:
         how_many = "no project is" if not places else "several projects are"
         raise UsageError(f"{how_many} loaded", mend="Set project_dir of the LeapSQLResource to the one that is meant.")
     return next(iter(places.values()))
+
+
+def projects_of(assets: Iterable[AssetsDefinition]) -> list[LoadedAssets]:
+    """Return what assets definitions were loaded from, each once, for with an op per model they share it.
+
+    Raises:
+        LeapSQLError: one was not made by `leapsql_assets`.
+    """
+    found = [loaded_assets_of(definition) for definition in assets]
+    return list({loaded.id: loaded for loaded in found}.values())
 
 
 def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:

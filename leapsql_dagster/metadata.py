@@ -1,15 +1,16 @@
 """What people look at in Dagster: columns, lineage, rows, reasons, SQL, links to files."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
-from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Session
+from leapsql_core import Column, DataTest, DataTestResult, Model, ModelFinished, Node, Origin, Seed
 from leapsql_dagster.loading import PATH_METADATA, PROJECT_METADATA, LoadedAssets
 from leapsql_dagster.markdown import fenced, plain
+from leapsql_dagster.stepping import quietly
 
 COLUMN_SCHEMA = "dagster/column_schema"
 COLUMN_LINEAGE = "dagster/column_lineage"
@@ -31,7 +32,7 @@ def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
         PATH_METADATA: node.path,
         TABLE_NAME: str(node.relation),
         STORAGE_KIND: loaded.session.project.target.type,
-        CODE_REFERENCES: code_references(loaded.session, node),
+        CODE_REFERENCES: code_references(loaded, node),
     }
     trace = loaded.planned.snapshot.traces.get(node.path)
     types = {} if trace is None else {column.name.casefold(): column.type for column in trace.columns}
@@ -45,43 +46,71 @@ def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
 
 
 def materialization_metadata(
-    loaded: LoadedAssets, done: ModelFinished, came_from: Sequence[Origin], *, run_id: str, environment: str
+    loaded: LoadedAssets,
+    done: ModelFinished,
+    came_from: Sequence[Origin],
+    *,
+    run_id: str,
+    environment: str,
+    rows_before: int | None,
 ) -> dict[str, Any]:
     """Return what a materialization shows: rows, columns, lineage, why it was built, what ran, for how long.
 
-    `came_from` is what of the run the build hangs on.
+    `came_from` is what of the run the build hangs on, `rows_before` the row count of the materialization before.
     """
+    metadata = {**_seen(loaded, done), **_reasons(done, came_from, run_id=run_id, environment=environment)}
+    rows = done.row_count if done.status == "success" else rows_before
+    if rows is not None:
+        metadata[ROW_COUNT] = rows
+        if rows_before is not None:
+            metadata["leapsql/row_count_change"] = rows - rows_before
+    if done.rows_affected is not None:
+        metadata["leapsql/rows_affected"] = done.rows_affected
+    if done.status == "success":
+        metadata["leapsql/execution_seconds"] = (done.execution_ms or 0) / 1000
+        metadata["leapsql/render_seconds"] = (done.render_ms or 0) / 1000
+    if isinstance(done.node, Seed):
+        metadata["leapsql/file_bytes"] = (loaded.session.root / done.node.file).stat().st_size
+    if done.tests:
+        metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
+    return metadata
+
+
+def _seen(loaded: LoadedAssets, done: ModelFinished) -> dict[str, Any]:
+    """Return what the relation is: its name, its columns and where they come from, its code."""
     node = done.node
     metadata: dict[str, Any] = {
         TABLE_NAME: str(node.relation),
-        COLUMN_SCHEMA: column_schema(node, done.columns),
-        CODE_REFERENCES: code_references(loaded.session, node),
-        "leapsql/reason": done.reason,
-        "leapsql/detail": done.detail,
+        CODE_REFERENCES: code_references(loaded, node),
         "leapsql/content_hash": node.content_hash,
         "leapsql/code_version": done.code_version,
-        "leapsql/environment": environment,
-        "leapsql/run_id": run_id,
-        "leapsql/model_run_id": done.model_run_id,
-        "leapsql/execution_seconds": (done.execution_ms or 0) / 1000,
-        "leapsql/render_seconds": (done.render_ms or 0) / 1000,
     }
-    if came_from:
-        metadata["leapsql/why"] = dg.MetadataValue.md(_why_tree(done, came_from))
+    if done.columns:
+        metadata[COLUMN_SCHEMA] = column_schema(node, done.columns)
     if done.data_version is not None:
         metadata["leapsql/data_version"] = done.data_version
-    if done.row_count is not None:
-        metadata[ROW_COUNT] = done.row_count
-    if done.rows_affected is not None:
-        metadata["leapsql/rows_affected"] = done.rows_affected
     if done.sql is not None:
         metadata["leapsql/sql"] = dg.MetadataValue.md(fenced(done.sql, "sql"))
-    if done.tests:
-        metadata["leapsql/tests"] = dg.MetadataValue.md(_tests_table(done))
     lineage = column_lineage(loaded, node)
     if lineage is not None:
         metadata[COLUMN_LINEAGE] = lineage
         metadata["leapsql/column_lineage"] = dg.MetadataValue.md(_lineage_table(lineage))
+    return metadata
+
+
+def _reasons(done: ModelFinished, came_from: Sequence[Origin], *, run_id: str, environment: str) -> dict[str, Any]:
+    """Return why it was built, and in which run."""
+    metadata: dict[str, Any] = {
+        "leapsql/reason": done.reason,
+        "leapsql/detail": done.detail,
+        "leapsql/environment": environment,
+        "leapsql/run_id": run_id,
+        "leapsql/model_run_id": done.model_run_id,
+    }
+    if came_from:
+        metadata["leapsql/why"] = dg.MetadataValue.md(_why_tree(done, came_from))
+    if done.difference is not None:
+        metadata["leapsql/difference"] = dg.MetadataValue.md(fenced(done.difference, "diff"))
     return metadata
 
 
@@ -121,18 +150,23 @@ def column_lineage(loaded: LoadedAssets, node: Node) -> dg.TableColumnLineage | 
     return dg.TableColumnLineage(known) if known else None
 
 
-def code_references(session: Session, node: Node) -> dg.CodeReferencesMetadataValue:
-    """Return links to the model's file, at the line its query begins, and to the macro files it used."""
+def code_references(loaded: LoadedAssets, node: Node) -> dg.CodeReferencesMetadataValue:
+    """Return links to the model's file, at the line its query begins, and to the macro files it used.
+
+    Each file is told as it lies here and, where the project says its repository's address, as it lies there.
+    """
     files: Mapping[str, int] = {node.file: node.line if isinstance(node, Model) else 1}
     macros: Mapping[str, int] = dict.fromkeys(node.macros, 1) if isinstance(node, Model) else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=dg.BetaWarning)
-        return dg.CodeReferencesMetadataValue(
-            code_references=[
-                dg.LocalFileCodeReference(file_path=str(session.root / file), line_number=line, label=file)
-                for file, line in {**files, **macros}.items()
-            ]
-        )
+    address = loaded.project.repository_url
+    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = []
+    with quietly():
+        for file, line in {**files, **macros}.items():
+            path = str(loaded.session.root / file)
+            references.append(dg.LocalFileCodeReference(file_path=path, line_number=line, label=file))
+            if address is not None:
+                url = f"{address.rstrip('/')}/{quote(file)}#L{line}"
+                references.append(dg.UrlCodeReference(url=url, label=file))
+        return dg.CodeReferencesMetadataValue(code_references=references)
 
 
 def _known_columns(node: Node) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import Model, ModelFinished, Node, UsageError, partitioning_of, read_moment, reads_by_window
+from leapsql_dagster.emitting import Part
 from leapsql_dagster.loading import LoadedAssets
 
 _KINDS: Mapping[str, type[dg.TimeWindowPartitionsDefinition]] = {
@@ -17,9 +18,6 @@ _KINDS: Mapping[str, type[dg.TimeWindowPartitionsDefinition]] = {
 }
 #: What is said of every partition; the last of those that were built says the rest for all of them.
 _OF_EACH = ("leapsql/reason", "leapsql/content_hash", "leapsql/environment", "leapsql/run_id", "leapsql/model_run_id")
-_CODE_VERSION, _DATA_VERSION = "dagster/code_version", "dagster/data_version"
-_OF_THE_USER = "dagster/data_version_is_user_provided"
-_INPUT_VERSION, _INPUT_POINTER = "dagster/input_data_version", "dagster/input_event_pointer"
 
 
 def partitions_def_of(node: Node) -> dg.PartitionsDefinition | None:
@@ -118,36 +116,10 @@ def is_told_by_events(loaded: LoadedAssets, node: Node) -> bool:
     return any(partitioning_of(one) is not None for one in (node, *read))
 
 
-def stream_materializations(
-    context: dg.AssetExecutionContext, loaded: LoadedAssets, done: ModelFinished, metadata: Mapping[str, Any]
-) -> Iterator[dg.AssetMaterialization]:
-    """Yield a materialization for each partition that was built, or the one of a model that has none."""
-    key, tags = loaded.keys[done.path], _provenance(context, loaded, done.node)
-    tags[_CODE_VERSION] = done.code_version
+def parts_told(done: ModelFinished, metadata: Mapping[str, Any]) -> Iterator[Part]:
+    """Yield what is told of each partition that was built, or of a model that has none."""
     if partitioning_of(done.node) is None:
-        yield dg.AssetMaterialization(key, metadata=metadata, tags={**tags, **_version(done.data_version)})
+        yield Part(None, metadata, done.data_version)
     short = {name: metadata[name] for name in _OF_EACH if name in metadata}
     for number, partition in enumerate(done.partitions, 1):
-        yield dg.AssetMaterialization(
-            key,
-            partition=partition.key,
-            metadata=metadata if number == len(done.partitions) else short,
-            tags={**tags, **_version(partition.data_version)},
-        )
-
-
-def _version(data_version: str | None) -> dict[str, str]:
-    return {} if data_version is None else {_DATA_VERSION: data_version, _OF_THE_USER: "true"}
-
-
-def _provenance(context: dg.AssetExecutionContext, loaded: LoadedAssets, node: Node) -> dict[str, str]:
-    """Return the versions of what a model read, as Dagster knows them by now."""
-    tags: dict[str, str] = {}
-    for entry in node.inputs:
-        key = loaded.keys[entry.name]
-        record = context.instance.get_latest_data_version_record(key)
-        event = None if record is None else record.asset_materialization
-        known = None if event is None else (event.tags or {}).get(_DATA_VERSION)
-        tags[f"{_INPUT_VERSION}/{key.to_user_string()}"] = known or "INITIAL"
-        tags[f"{_INPUT_POINTER}/{key.to_user_string()}"] = "NULL" if record is None else str(record.storage_id)
-    return tags
+        yield Part(partition.key, metadata if number == len(done.partitions) else short, partition.data_version)

@@ -15,8 +15,9 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from leapsql_core import LeapSQLError, find_database
+from leapsql_dagster.emitting import Emission, RunResult
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
-from leapsql_dagster.running import RunResult, stream_run
+from leapsql_dagster.running import Means, ReportUnchanged, stream_run
 from leapsql_dagster.settings import ENVIRONMENT_TAG, settings_of_run
 
 _AGENT = {"custom_user_agent": "dagster"}
@@ -61,6 +62,17 @@ class LeapSQLResource(DuckDBResource):
         description="How long to wait for another run, or a database that another process holds, in seconds;"
         " as leapsql.yaml says, if it is not set, else 120.",
     )
+    report_unchanged: ReportUnchanged = Field(
+        default="freshness",
+        description="Which models are materialized as they stand when a run in changed mode finds that they need no"
+        " build. freshness: those with a freshness policy. stale: also those that Dagster takes for missing or stale."
+        " never: none.",
+    )
+    emission: Emission = Field(
+        default="auto",
+        description="How Dagster is told of what was built. outputs: by an output of the op for each asset. events: by"
+        " events, and by outputs only where other steps wait. auto: by events above 200 assets and checks.",
+    )
     database: str | None = Field(  # type: ignore[assignment]
         default=None, description="Path of the DuckDB database, instead of the target's in leapsql.yaml."
     )
@@ -85,16 +97,14 @@ class LeapSQLResource(DuckDBResource):
             session = loaded.session if project is loaded.project else project.open()
         except LeapSQLError as exc:
             raise dg.Failure(description=str(exc), allow_retries=False) from exc
-        results = stream_run(
-            context,
-            loaded,
-            session,
-            settings,
-            project=project,
+        means = Means(
             parallel=self.max_parallel,
             wait_seconds=self._seconds_to_wait(session.project.target.wait_seconds),
             connection_config={**_AGENT, **self.connection_config},
+            emission=self.emission,
+            report_unchanged=self.report_unchanged,
         )
+        results = stream_run(context, loaded, session, settings, project=project, means=means)
         # A termination that comes while Dagster stores an event tells the op nothing: Dagster leaves it where it is.
         at_exit = partial(_close, weakref.ref(results))
         atexit.register(at_exit)

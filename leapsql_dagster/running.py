@@ -1,33 +1,63 @@
-"""One op execution: the core's events become materializations, releases, log lines and, at the end, a failure."""
+"""One op execution: the core's events become what Dagster is told."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import dagster as dg
 
 from leapsql_core import (
+    Base,
+    DataTestResult,
     LeapSQLError,
     ModelFinished,
-    Origin,
     RunOptions,
     RunStarted,
     Session,
     defer,
-    origins,
+    latest_attempts,
+    latest_test_results,
+    left_undone,
     stream_session_run,
 )
+from leapsql_dagster.checks import BUILD_CHECK
+from leapsql_dagster.emitting import Emission, Emitter, RunResult
 from leapsql_dagster.loading import LeapSQLProject, LoadedAssets
-from leapsql_dagster.markdown import fenced, plain
-from leapsql_dagster.metadata import materialization_metadata
-from leapsql_dagster.partitions import asked_for, is_told_by_events, stream_materializations
-from leapsql_dagster.resuming import task_of
+from leapsql_dagster.logs import failure_of, log_checked, log_left, log_plan, log_skipped
+from leapsql_dagster.partitions import asked_for
+from leapsql_dagster.resuming import Task, task_of
 from leapsql_dagster.settings import RunSettings
-from leapsql_dagster.stepping import keys_awaited_by_other_steps, release
+from leapsql_dagster.stepping import keys_observed
+from leapsql_dagster.telling import Telling, read_through_views
 
-RunResult = dg.MaterializeResult[Any] | dg.Output[None] | dg.AssetMaterialization
+ReportUnchanged = Literal["freshness", "stale", "never"]
 
-CODE_VERSION_TAG = "dagster/code_version"
-_MOST_LOGGED = 50
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How a run is carried out: how many models at once, how long it may wait, how the database is opened."""
+
+    parallel: int
+    wait_seconds: float
+    connection_config: Mapping[str, Any]
+    emission: Emission
+    report_unchanged: ReportUnchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is selected in an op execution, as paths, parents first.
+
+    ``builds`` are models and seeds that are selected, ``done`` those of them that an earlier run has built; of the
+    others only checks are: ``tests`` are those of whose tests some are selected, ``attempts`` those of which only the
+    `build` check is asked.
+    """
+
+    builds: list[str]
+    done: list[str]
+    tests: list[str]
+    attempts: list[str]
 
 
 def stream_run(
@@ -37,178 +67,169 @@ def stream_run(
     settings: RunSettings,
     *,
     project: LeapSQLProject,
-    parallel: int,
-    wait_seconds: float,
-    connection_config: Mapping[str, Any],
+    means: Means,
 ) -> Generator[RunResult, None, None]:
-    """Build what is selected in `context`, less what `project` leaves to another environment.
+    """Build what is selected in `context`, and run the tests that are selected alone; yields what the op must yield.
 
-    Yields what the op must yield.
+    What `project` leaves to another environment is not built, but read there.
 
     Raises:
-        Failure: models failed, or nothing could be run.
+        Failure: models or tests failed, or nothing could be run.
     """
-    environment = session.project.environment
-    context.log.info(f"LeapSQL: {settings.describe(environment)}")
-    # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
-    materializes = environment == loaded.session.project.environment
-    awaited = keys_awaited_by_other_steps(context)
-    task = task_of(context, loaded, session, settings)
-    yield from (release(key) for key, path in loaded.paths.items() if key in awaited and path in task.done)
-    selection = list(task.paths)
+    context.log.info(f"LeapSQL: {settings.describe(session.project.environment)}")
     try:
-        base = project.base_of(session, wait_seconds=wait_seconds)
+        asked = _asked(context, loaded, task_of(context, loaded, session, settings))
+        base = project.base_of(session, wait_seconds=means.wait_seconds)
+        force = settings.mode == "all"
         if base is not None:
-            force = settings.mode == "all"
-            session = defer(session, base, selection=selection, force=force, wait_seconds=wait_seconds)
+            session = defer(session, base, selection=asked.builds, force=force, wait_seconds=means.wait_seconds)
+        telling = _telling(context, loaded, session, means)
+        if telling.emitter.awaited:
+            telling.last = _last_results(session, base)
+        options = RunOptions(
+            force=force,
+            full_refresh=settings.full_refresh,
+            parallel=means.parallel,
+            orchestrator_run_id=context.run.run_id,
+        )
+        yield from telling.stand(asked.done, "built by the run that this one resumes")
+        yield from _build(context, telling, options, asked, means)
+        yield from _check(context, telling, options, asked, means, base)
+        if telling.failed:
+            yield from telling.all_fine(_last_results(session, base))
+        elif telling.materializes:
+            yield from telling.mended(left_undone(session, telling.finished, before=telling.run_id))
     except LeapSQLError as exc:
         raise dg.Failure(description=str(exc)) from exc
-    left = [path for path in selection if path not in session.project.nodes]
-    _log_left(context, session, left)
-    yield from (release(loaded.keys[path]) for path in left if loaded.keys[path] in awaited)
-    chosen = [path for path in selection if path in session.project.nodes]
-    options = RunOptions(
-        selection=chosen,
-        force=settings.mode == "all",
-        full_refresh=settings.full_refresh,
-        partitions=asked_for(context, [session.project.nodes[path] for path in chosen]),
-        parallel=parallel,
-        orchestrator_run_id=context.run.run_id,
+    if telling.failed:
+        raise failure_of(telling.failed, telling.blocked)
+
+
+def _telling(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session, means: Means) -> Telling:
+    return Telling(
+        loaded,
+        session,
+        Emitter(context, emission=means.emission, also=_behind_views(context, loaded, means)),
+        # In an environment that the assets do not stand for, nothing that Dagster shows of them has happened.
+        materializes=session.project.environment == loaded.session.project.environment,
+        reported=_with_policy(context) if means.report_unchanged != "never" else frozenset(),
+        report_stale=means.report_unchanged == "stale",
     )
-    finished: dict[str, ModelFinished] = {}
-    run_id, checked = "", set[str]()
-    events = stream_session_run(
-        session, options, wait_seconds=wait_seconds, on_wait=context.log.info, connection_config=connection_config
+
+
+def _with_policy(context: dg.AssetExecutionContext) -> frozenset[dg.AssetKey]:
+    """Return the assets whose freshness Dagster watches: it looks at their materializations alone."""
+    return frozenset(spec.key for spec in context.assets_def.specs if spec.freshness_policy is not None)
+
+
+def _behind_views(context: dg.AssetExecutionContext, loaded: LoadedAssets, means: Means) -> set[dg.AssetKey]:
+    """Return what selected models read, looking through views, where it is asked which Dagster takes for stale."""
+    if means.report_unchanged != "stale":
+        return set()
+    nodes = [node for node in loaded.nodes() if loaded.keys[node.path] in context.selected_asset_keys]
+    return {key for node in nodes for key in read_through_views(loaded, node)}
+
+
+def _asked(context: dg.AssetExecutionContext, loaded: LoadedAssets, task: Task) -> Asked:
+    """Return what is selected: what is to be built, and what of checks is asked alone."""
+    selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
+    alone: dict[dg.AssetKey, set[str]] = {}
+    for check in checks:
+        if check.asset_key not in selected:
+            alone.setdefault(check.asset_key, set()).add(check.name)
+    return Asked(
+        builds=list(task.paths),
+        done=[path for path in loaded.paths.values() if path in task.done],
+        tests=[path for key, path in loaded.paths.items() if alone.get(key, set()) - {BUILD_CHECK}],
+        attempts=[path for key, path in loaded.paths.items() if BUILD_CHECK in alone.get(key, set())],
     )
-    try:
+
+
+def _build(
+    context: dg.AssetExecutionContext, telling: Telling, options: RunOptions, asked: Asked, means: Means
+) -> Iterator[RunResult]:
+    """Build what is to be built here; of what is left to another environment tell so."""
+    nodes = telling.session.project.nodes
+    left = [path for path in asked.builds if path not in nodes]
+    log_left(context, telling.session, left)
+    yield from telling.stand(left, _stands_in(telling.session))
+    here = [path for path in asked.builds if path in nodes]
+    if not here:
+        return
+    options = replace(options, selection=here, partitions=asked_for(context, [nodes[path] for path in here]))
+    checked, keys = set[str](), telling.loaded.keys
+    observed = keys_observed(context, (keys[name] for name in telling.session.project.sources if name in keys))
+    with closing(_events(context, telling.session, options, means)) as events:
         for event in events:
             if isinstance(event, RunStarted):
-                run_id = event.run_id
                 checked = {path for path, found in event.plan.decisions.items() if found.action == "check"}
-                _log_plan(context, event)
-            if not isinstance(event, ModelFinished):
-                continue
-            finished[event.path] = event
-            if event.status == "failed":
-                context.log.error(f"{event.path} failed: {event.error}")
-                continue
-            came_from = origins(session.project, finished, event.path)
-            yield from _results(
-                context,
-                event,
-                loaded,
-                came_from,
-                materializes=materializes,
-                awaited=awaited,
-                run_id=run_id,
-                environment=environment,
-            )
-    except LeapSQLError as exc:
-        raise dg.Failure(description=str(exc)) from exc
-    finally:
-        events.close()
-    skipped = [event for event in finished.values() if event.status == "skipped"]
-    failed = [event for event in finished.values() if event.status == "failed"]
-    _log_checked(context, session, finished, checked)
-    _log_skipped(context, skipped)
-    if failed:
-        raise _failure(failed, skipped)
+                log_plan(context, event)
+                yield from telling.started(event.run_id, event.sources, observed=observed)
+            elif isinstance(event, ModelFinished):
+                if event.status == "failed":
+                    context.log.error(f"{event.path} failed: {event.error}")
+                yield from telling.ended(event)
+    unsaid = [path for path in here if path not in telling.finished]
+    if unsaid:
+        raise LeapSQLError(f"the run ended and said nothing of {', '.join(unsaid)}")
+    log_checked(context, telling.session, telling.finished, checked)
+    log_skipped(context, [event for event in telling.finished.values() if event.status == "skipped"])
 
 
-def _results(
+def _check(
     context: dg.AssetExecutionContext,
-    event: ModelFinished,
-    loaded: LoadedAssets,
-    came_from: Sequence[Origin],
-    *,
-    materializes: bool,
-    awaited: set[dg.AssetKey],
-    run_id: str,
-    environment: str,
+    telling: Telling,
+    options: RunOptions,
+    asked: Asked,
+    means: Means,
+    base: Base | None,
 ) -> Iterator[RunResult]:
-    """Yield what Dagster is told of one model that did not fail."""
-    key = loaded.keys[event.path]
-    if event.status == "success" and materializes:
-        metadata = materialization_metadata(loaded, event, came_from, run_id=run_id, environment=environment)
-        if not is_told_by_events(loaded, event.node):
-            yield dg.MaterializeResult(
-                asset_key=key,
-                metadata=metadata,
-                data_version=None if event.data_version is None else dg.DataVersion(event.data_version),
-                tags={CODE_VERSION_TAG: event.code_version},
-            )
-            return
-        yield from stream_materializations(context, loaded, event, metadata)
-    if key in awaited and event.reason != "upstream_failed":
-        yield release(key)
+    """Answer the checks that are asked alone; those of what stands in another environment from what is known there."""
+    session, nodes = telling.session, telling.session.project.nodes
+    options = replace(options, selection=[path for path in asked.tests if path in nodes], force=False, test=True)
+    if options.selection:
+        yield from _test(context, telling, options, means)
+    if len(options.selection or ()) < len(asked.tests):
+        last = _last_results(session, base)
+        for path in asked.tests:
+            if path not in nodes:
+                yield from telling.remembered(path, last.get(path, ()))
+    attempts = latest_attempts(session, asked.attempts) if asked.attempts else {}
+    for path in asked.attempts:
+        if path in nodes:
+            yield from telling.known(path, attempts.get(path))
+        else:
+            yield from telling.stands(path, _stands_in(session))
 
 
-def _log_left(context: dg.AssetExecutionContext, session: Session, left: Sequence[str]) -> None:
-    """Log what is read elsewhere instead of being built."""
+def _test(
+    context: dg.AssetExecutionContext, telling: Telling, options: RunOptions, means: Means
+) -> Iterator[RunResult]:
+    with closing(_events(context, telling.session, options, means)) as events:
+        for event in events:
+            if isinstance(event, ModelFinished):
+                said = event.error if event.status == "failed" else event.detail
+                context.log.info(f"{event.path} tested: {said}")
+                yield from telling.tested(event)
+
+
+def _stands_in(session: Session) -> str:
     deferral = session.project.deferral
-    if deferral is None:
-        return
-    named = ", ".join(left[:_MOST_LOGGED]) + (f" and {len(left) - _MOST_LOGGED} more" if left[_MOST_LOGGED:] else "")
-    lines = [f"{len(left)} of what is selected stand in {deferral.environment} just so: {named or 'none'}"]
-    if deferral.stale:
-        lines.append(f"  not selected, and not the same there: {', '.join(deferral.stale)}")
-    context.log.info("\n".join(lines))
+    return "" if deferral is None else f"stands in {deferral.environment} just so, and is read there"
 
 
-def _log_plan(context: dg.AssetExecutionContext, event: RunStarted) -> None:
-    decisions = event.plan.decisions.values()
-    builds = [decision for decision in decisions if decision.action == "build"]
-    checks = [decision for decision in decisions if decision.action == "check"]
-    lines = [f"LeapSQL run {event.run_id}: {len(builds)} to build, {len(checks)} to check, of {len(decisions)}"]
-    lines += [f"  build {d.path}: {d.reason} ({d.detail})" for d in builds[:_MOST_LOGGED]]
-    if len(builds) > _MOST_LOGGED:
-        lines.append(f"  … and {len(builds) - _MOST_LOGGED} more")
-    if event.adopted:
-        lines.append(f"  taken over from the warehouse, unknown to the state: {', '.join(event.adopted)}")
-    if event.plan.stale_parents:
-        lines.append(f"  not selected, though out of date: {', '.join(event.plan.stale_parents)}")
-    context.log.info("\n".join(lines))
+def _last_results(session: Session, base: Base | None) -> dict[str, tuple[DataTestResult | None, ...]]:
+    """Return what tests found last, of what is read in another environment there."""
+    here = latest_test_results(session)
+    there = {} if base is None else latest_test_results(base.session)
+    return {**here, **{path: found for path, found in there.items() if path not in session.project.nodes}}
 
 
-def _log_checked(
-    context: dg.AssetExecutionContext, session: Session, finished: Mapping[str, ModelFinished], checked: set[str]
-) -> None:
-    """Log why models were built that the plan had said to check, with the changes that this began with."""
-    built = [event for event in finished.values() if event.status == "success" and event.path in checked]
-    if not built:
-        return
-    lines = [f"{len(built)} checked and built:"]
-    for event in built[:_MOST_LOGGED]:
-        came_from = origins(session.project, finished, event.path)
-        roots = {o.path: f"{o.path}: {o.reason}" for o in came_from if o.reason not in (None, "input_changed")}
-        began = f" ← {', '.join(roots.values())}" if roots else ""
-        lines.append(f"  {event.path}: {event.reason} ({event.detail}){began}")
-    if len(built) > _MOST_LOGGED:
-        lines.append(f"  … and {len(built) - _MOST_LOGGED} more")
-    context.log.info("\n".join(lines))
-
-
-def _log_skipped(context: dg.AssetExecutionContext, skipped: list[ModelFinished]) -> None:
-    """Log all that was skipped in one line: each line is an event that Dagster stores."""
-    if not skipped:
-        return
-    lines = [f"{len(skipped)} skipped:"]
-    lines += [f"  {event.path}: {event.reason} ({event.detail})" for event in skipped[:_MOST_LOGGED]]
-    if len(skipped) > _MOST_LOGGED:
-        lines.append(f"  … and {len(skipped) - _MOST_LOGGED} more")
-    context.log.info("\n".join(lines))
-
-
-def _failure(failed: list[ModelFinished], skipped: list[ModelFinished]) -> dg.Failure:
-    """Return the op's failure; it names what failed, why, and what was skipped because of that."""
-    blocked = [event for event in skipped if event.reason == "upstream_failed"]
-    said = f"failed: {', '.join(event.path for event in failed)}"
-    if blocked:
-        said += f"; skipped because of that: {', '.join(event.path for event in blocked)}"
-    metadata: dict[str, Any] = {
-        event.path: dg.MetadataValue.md(fenced(event.error or "")) for event in failed[:_MOST_LOGGED]
-    }
-    if blocked:
-        rows = [f"- {plain(event.path)}: {plain(event.detail)}" for event in blocked[:_MOST_LOGGED]]
-        metadata["skipped"] = dg.MetadataValue.md("\n".join(rows))
-    return dg.Failure(description=said, metadata=metadata)
+def _events(context: dg.AssetExecutionContext, session: Session, options: RunOptions, means: Means) -> Any:
+    return stream_session_run(
+        session,
+        options,
+        wait_seconds=means.wait_seconds,
+        on_wait=context.log.info,
+        connection_config=means.connection_config,
+    )

@@ -8,7 +8,7 @@ import dagster as dg
 from leapsql_core import LeapSQLError
 from leapsql_dagster.asking import Ask, Narrowed, ask
 from leapsql_dagster.launching import names_of
-from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.loading import projects_of
 from leapsql_dagster.partitions import with_parents_in_parts
 
 
@@ -33,7 +33,7 @@ def build_changed_models_schedule(
     what needs no build. `environment` is another one than that of the resource, `select` and `exclude` narrow down what
     is asked for, as on the command line. A project that does not compile launches nothing; the tick says why.
     """
-    loaded = [loaded_assets_of(definition) for definition in assets]
+    loaded = projects_of(assets)
     narrowed = Narrowed(environment, select, exclude)
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

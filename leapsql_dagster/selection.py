@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from leapsql_core import choose
-from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.loading import projects_of
 
 
 def build_leapsql_asset_selection(
@@ -21,8 +21,7 @@ def build_leapsql_asset_selection(
         LeapSQLError: `assets` were not made by `leapsql_assets`.
     """
     keys: list[dg.AssetKey] = []
-    for definition in assets:
-        loaded = loaded_assets_of(definition)
+    for loaded in projects_of(assets):
         words = [select] if isinstance(select, str) else select
         without = [exclude] if isinstance(exclude, str) else exclude
         paths = choose(loaded.session, words, exclude=without, look=False)

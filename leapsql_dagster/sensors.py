@@ -10,7 +10,7 @@ import dagster as dg
 from leapsql_core import LeapSQLError, UsageError, is_left
 from leapsql_dagster.asking import Ask, Narrowed, ask
 from leapsql_dagster.launching import names_of, plan_launch
-from leapsql_dagster.loading import loaded_assets_of
+from leapsql_dagster.loading import projects_of
 from leapsql_dagster.partitions import with_parents_in_parts
 from leapsql_dagster.settings import CHANGE_TAG
 
@@ -56,7 +56,7 @@ def build_changed_models_sensor(
     Raises:
         UsageError: `max_models` or `max_attempts` is less than one.
     """
-    loaded = [loaded_assets_of(definition) for definition in assets]
+    loaded = projects_of(assets)
     narrowed = Narrowed(environment, select, exclude)
     _at_least_one(max_models=max_models, max_attempts=max_attempts)
 

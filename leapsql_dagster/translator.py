@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 from dagster import AssetKey, AssetSpec
 
 from leapsql_core import Model, Node, Relation, Seed, Source
 from leapsql_dagster.meta import read_meta
+from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
 
 #: Dagster makes names of keys, and those have no other letters; it takes ``-`` and ``.`` for ``_``.
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_.-]")
@@ -14,6 +17,7 @@ _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LONGEST_TAG = 63
+_VIRTUAL: Mapping[str, Any] = {"is_virtual": True} if KNOWS_VIRTUAL_ASSETS else {}
 
 
 class DagsterLeapSQLTranslator:
@@ -50,6 +54,7 @@ class DagsterLeapSQLTranslator:
             kinds={"csv", "duckdb", "seed"} if isinstance(node, Seed) else kinds,
             automation_condition=said.automation_condition,
             freshness_policy=said.freshness_policy,
+            **_VIRTUAL if model is not None and model.materialized == "view" else {},
         )
 
 

@@ -13,7 +13,7 @@ from leapsql_core.cli.inquiry import ask_state
 from leapsql_core.cli.wording import moment
 from leapsql_core.hashing import column_set_key
 from leapsql_core.models import ColumnSet, Decision, Failure, InputKind, KeptTestResult, Model, Node, Trace
-from leapsql_core.planning import VersionBook, data_test_hash, unified_difference
+from leapsql_core.planning import VersionBook, data_test_hash, query_difference
 from leapsql_core.session import Planned
 from leapsql_core.state import open_state_reader
 
@@ -158,30 +158,17 @@ def _failed_as_it_is(planned: Planned, path: str) -> bool:
 
 
 def text_difference(planned: Planned, node: Node, trace: Trace | None) -> str | None:
-    """Return how the query differs from the one that was built, ``None`` if it does not or that one is not kept.
-
-    The texts compared are as written, before names are resolved; if these are equal, as they run.
-    """
-    if trace is None or not isinstance(node, Model):
+    """Return how the query differs from the one that was built, ``None`` if it does not or that one is not kept."""
+    if trace is None:
         return None
-    texts, mask = planned.texts, planned.project.secrets.mask
-    code = texts.code.get(trace.content_hash)
-    pairs: list[tuple[str | None, str | None]] = []
-    for query, rendered, hashed in (
-        (node.query, None if code is None else code.rendered_sql, trace.query_hash),
-        (
-            node.incremental_query,
-            None if code is None else code.rendered_incremental_sql,
-            trace.incremental_query_hash,
-        ),
-    ):
-        if query is not None:
-            pairs.append((rendered, mask(query.rendered)))
-            pairs.append((texts.resolved.get(hashed or ""), mask(query.resolved)))
-    for before, now in (*pairs[::2], *pairs[1::2]):
-        if before is not None and now is not None and before != now:
-            return unified_difference(before, now, f"built {moment(trace.built_at)}", "now")
-    return None
+    return query_difference(
+        node,
+        trace,
+        texts=planned.texts,
+        secrets=planned.project.secrets,
+        name_before=f"built {moment(trace.built_at)}",
+        name_now="now",
+    )
 
 
 def _last_build(trace: Trace, state_path: Path) -> LastBuild:

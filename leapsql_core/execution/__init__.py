@@ -4,7 +4,7 @@ from leapsql_core.execution.adopting import lost_builds, remembered_build, with_
 from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
 from leapsql_core.execution.inspecting import stream_edited
 from leapsql_core.execution.marking import write_record
-from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, with_versions
+from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, source_versions, with_versions
 from leapsql_core.execution.origins import Origin, origins
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.running import stream_begun_run, stream_run
@@ -33,6 +33,7 @@ __all__ = [
     "origins",
     "remembered_build",
     "see",
+    "source_versions",
     "stream_begun_run",
     "stream_edited",
     "stream_run",

@@ -20,7 +20,7 @@ from leapsql_core.execution.windows import look_into_windows
 from leapsql_core.execution.workshop import RunOptions, Workshop
 from leapsql_core.hashing import column_set_key
 from leapsql_core.models import ColumnSet, DataTestResult, Decision, KeptTestResult, Model, Node, Trace, TraceInput
-from leapsql_core.planning import Observations, Plan, Stock, settle, take_stock
+from leapsql_core.planning import Observations, Plan, Stock, Texts, query_difference, settle, take_stock
 
 End = Literal["success", "skipped", "failed", "blocked"]
 
@@ -31,9 +31,10 @@ class Course:
 
     ``reads_from`` names the selected nodes that each one reads, ``tests_read`` those that only its tests read; views
     that were not selected are looked through. ``history`` is the id of the state, ``kept_tests`` holds what tests found
-    in the current relations, by path and what they ask. ``adopted`` are models whose builds the state had lost.
-    ``ends`` says how models ended, ``causes`` which failed model a blocked one waits for. ``seen_at_turn`` is what is
-    known when the turn of a model comes whose partitions read inputs by their windows.
+    in the current relations, by path and what they ask. ``texts`` are those of earlier builds that are not now's.
+    ``adopted`` are models whose builds the state had lost. ``ends`` says how models ended, ``causes`` which failed
+    model a blocked one waits for. ``seen_at_turn`` is what is known when the turn of a model comes whose partitions
+    read inputs by their windows.
     """
 
     shop: Workshop
@@ -48,6 +49,7 @@ class Course:
     history: str
     kept_tests: Mapping[str, Mapping[str, KeptTestResult]]
     options: RunOptions
+    texts: Texts
     adopted: tuple[str, ...] = ()
     ends: dict[str, End] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
@@ -207,7 +209,7 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
     path, record = node.path, built.record
     assert record is not None  # a build leaves a record
     record = replace(record, execution_ms=built.execution_ms)
-    moved = _moved(course.ledger.traces.get(path), record.trace.inputs)
+    last = course.ledger.traces.get(path)
     course.ends[path] = "success"
     course.ledger.note_build(node, record)
     course.shop.state.record_build(record)
@@ -226,7 +228,8 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
         execution_ms=built.execution_ms,
         render_ms=built.render_ms,
         sql=None if built.sql is None else _masked(course, built.sql),
-        moved=moved,
+        moved=_moved(last, record.trace.inputs),
+        difference=None if last is None else _difference(course, node, last),
         partitions=tuple(one for one in record.partitions if one.model_run_id == record.trace.model_run_id),
     )
 
@@ -240,6 +243,13 @@ def _moved(last: Trace | None, reads: tuple[TraceInput, ...]) -> tuple[str, ...]
         entry.name
         for entry in reads
         if entry.data_version is None or versions.get((entry.name, column_set_key(entry.columns))) != entry.data_version
+    )
+
+
+def _difference(course: Course, node: Node, last: Trace) -> str | None:
+    secrets = course.shop.project.secrets
+    return query_difference(
+        node, last, texts=course.texts, secrets=secrets, name_before="built last", name_now="built now"
     )
 
 

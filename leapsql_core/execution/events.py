@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from leapsql_core.models import Column, DataTestResult, Decision, Node, PartitionTrace, RunStatus
@@ -13,13 +14,15 @@ from leapsql_core.planning import Plan
 class RunStarted:
     """A run has begun and has decided.
 
-    ``adopted`` are models whose builds the state had lost, and the warehouse told of.
+    ``adopted`` are models whose builds the state had lost, and the warehouse told of. ``sources`` holds the versions
+    of the sources that were looked at, on all that is read of them.
     """
 
     run_id: str
     environment: str
     plan: Plan
     adopted: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class ModelFinished:
 
     ``rows_affected`` counts rows written, ``row_count`` rows that the relation now holds; ``execution_ms`` and
     ``render_ms`` are milliseconds. ``sql`` is the query that ran, with secrets masked. ``moved`` names the inputs that
-    were not as the last build had read them. ``partitions`` are those that were built, of a model that has some.
+    were not as the last build had read them. ``difference`` is how the query differs from the one built last, as a
+    unified diff. ``partitions`` are those that were built, of a model that has some.
     """
 
     node: Node
@@ -54,6 +58,7 @@ class ModelFinished:
     render_ms: int | None = None
     sql: str | None = None
     moved: tuple[str, ...] = ()
+    difference: str | None = None
     partitions: tuple[PartitionTrace, ...] = ()
     error: str | None = None
 

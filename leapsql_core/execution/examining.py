@@ -57,9 +57,10 @@ def examine(
     """
     standing = [_standing(one, basis) for one, basis in zip(examinations, bases, strict=True)]
     to_run = [one.asked for one, result in zip(examinations, standing, strict=True) if result is None]
+    key = node.unique_columns if isinstance(node, Model) else ()
     found: list[DataTestResult] = []
     for group in [[asked] for asked in to_run] if one_by_one else [to_run]:
-        found += transaction.run_tests(node.relation, group, key=_key_of(node)) if group else ()
+        found += transaction.run_tests(node.relation, group, key=key) if group else ()
         go_on()
     run = iter(found)
     results = [next(run) if result is None else result for result in standing]
@@ -75,14 +76,6 @@ def _standing(one: Examination, basis: str | None) -> DataTestResult | None:
         return None
     columns = kept.columns if most else ()
     return DataTestResult(test, kept.failures, columns, kept.sample[:most], kept.tested_at)
-
-
-def _key_of(node: Node) -> tuple[str, ...]:
-    """Return the columns that tell the rows of a model apart: its unique key, else what a test says is unique."""
-    if not isinstance(node, Model):
-        return ()
-    tested = (test.columns for test in node.config.tests if test.kind == "unique" and test.where is None)
-    return node.config.unique_key or next(tested, ())
 
 
 def describe_failure(result: DataTestResult) -> str:

@@ -206,6 +206,21 @@ def take_source_versions(
     return dict(zip(keys, transaction.data_versions(source.relation, wanted).versions, strict=True))
 
 
+def source_versions(observations: Observations) -> dict[str, str]:
+    """Return one version for each source that was looked at: of all that is read of it, by whomever.
+
+    A source that is not versioned by its data, or of which something cannot be told, is left out.
+    """
+    taken: dict[str, list[tuple[str, str | None]]] = {}
+    for (name, key), version in observations.source_versions.items():
+        taken.setdefault(name, []).append((key, version))
+    return {
+        name: fingerprint(sorted(versions))
+        for name, versions in sorted(taken.items())
+        if all(version is not None for _, version in versions)
+    }
+
+
 def _take_missing_versions(
     project: Project,
     warehouse: Warehouse,

@@ -15,7 +15,7 @@ from leapsql_core.execution.events import Event, ModelStarted, RunFinished, RunS
 from leapsql_core.execution.holding import held
 from leapsql_core.execution.jobs import job_for
 from leapsql_core.execution.ledger import Ledger
-from leapsql_core.execution.observing import observe, see, with_versions
+from leapsql_core.execution.observing import observe, see, source_versions, with_versions
 from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.scheduling import Schedule
 from leapsql_core.execution.turns import Begun, Turn, begun_run, noting_trouble
@@ -115,12 +115,13 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         state.record_data_versions(model_run_id, versions)
     resolved, code = texts_needed(project, snapshot)
     seeds = {seed.path: shop.seed_rows(seed) for seed in seeds_rewritten(project, snapshot)}
+    texts = Texts(state.read_texts(resolved), state.read_code_versions(code), seeds)
     decided = plan(
         project,
         with_versions(snapshot, look.data_versions),
         look.observations,
         shop.prove,
-        texts=Texts(state.read_texts(resolved), state.read_code_versions(code), seeds),
+        texts=texts,
         selection=selection,
         force=options.force,
         full_refresh=options.full_refresh,
@@ -145,6 +146,7 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         history=history,
         kept_tests=_kept_tests(shop, decided, options),
         options=options,
+        texts=texts,
         adopted=tuple(build.trace.model_path for build in lost),
     )
 
@@ -184,7 +186,8 @@ def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[
     schedule = Schedule({path: (*course.reads_from[path], *course.tests_read[path]) for path in course.plan.decisions})
     workers, running = Workers(), dict[str, Work]()
     try:
-        yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted)
+        sources = source_versions(course.look.observations)
+        yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted, sources)
         while schedule or running:
             begun.check()
             while schedule and len(running) < parallel:

@@ -2,7 +2,7 @@
 
 from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
 from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements, stream_open
-from leapsql_core.planning.code import InputColumns, Prove, text_hash, unified_difference
+from leapsql_core.planning.code import InputColumns, Prove, query_difference, text_hash, unified_difference
 from leapsql_core.planning.column_sets import column_sets_read, sets_read_in_order
 from leapsql_core.planning.data_differences import InputDifference
 from leapsql_core.planning.data_tests import (
@@ -86,6 +86,7 @@ __all__ = [
     "markers_to_adopt",
     "may_differ",
     "plan",
+    "query_difference",
     "reads_for",
     "reads_order",
     "remembered",

@@ -141,6 +141,36 @@ def unified_difference(before: str, now: str, name_before: str, name_now: str) -
     return "\n".join(difflib.unified_diff(*lines, name_before, name_now, lineterm="", n=3))
 
 
+def query_difference(
+    node: Node, trace: Trace, *, texts: Texts, secrets: Secrets, name_before: str, name_now: str
+) -> str | None:
+    """Return how a node's query differs from the one that was built, as a unified diff under the names given.
+
+    ``None`` if it does not differ, or the one that was built is not kept. The texts compared are as written, before
+    names are resolved; if these are equal, as they run.
+    """
+    if not isinstance(node, Model):
+        return None
+    code = texts.code.get(trace.content_hash)
+    written: list[tuple[str | None, str]] = []
+    resolved: list[tuple[str | None, str]] = []
+    for query, rendered, hashed in (
+        (node.query, None if code is None else code.rendered_sql, trace.query_hash),
+        (
+            node.incremental_query,
+            None if code is None else code.rendered_incremental_sql,
+            trace.incremental_query_hash,
+        ),
+    ):
+        if query is not None:
+            written.append((rendered, secrets.mask(query.rendered)))
+            resolved.append((texts.resolved.get(hashed or ""), secrets.mask(query.resolved)))
+    for before, now in (*written, *resolved):
+        if before is not None and before != now:
+            return unified_difference(before, now, name_before, name_now)
+    return None
+
+
 def _around_the_difference(before: str, now: str) -> tuple[str, str]:
     """Return two lines as they may be shown: where one is long, the part of both in which they differ.
 

@@ -138,3 +138,14 @@ def test_with_several_projects_a_connection_must_be_told_which(shop: Shop, insta
     shop.assets()
     with pytest.raises(UsageError, match="several projects"), LeapSQLResource().get_connection():
         pass
+
+
+@pytest.mark.parametrize("mode", ["all", "changed"])
+def test_views_stand_between_python_assets_as_tables_do(scored: Shop, mode: str) -> None:
+    """Model → Python → view → Python: each is run once, in order, though Dagster looks through views."""
+    scored.edit("models/marts/ranks.sql", "select", "/*--- {materialized: view} ---*/\nselect")
+    assert run(scored)[0].success
+    result, ran = run(scored, tags={"leapsql/mode": mode})
+    assert result.success
+    assert ran == ["scores", "summary"]
+    assert ("marts/ranks" in materialized(result)) == (mode == "all")

@@ -62,6 +62,29 @@ def test_a_failure_is_the_run_s(shop: Shop) -> None:
         build(shop)
 
 
+def test_in_a_branch_that_fails_the_checks_of_what_stands_in_production_are_green(shop: Shop) -> None:
+    """Dagster takes a check that a failed run says nothing of for one that failed; tests say what they found there."""
+    shop.edit(TOTALS, "sum(total)", "error('no')")
+    result = shop.run()
+    assert not result.success
+    found = {f"{one.asset_key.to_user_string()}:{one.check_name}": one for one in result.get_asset_check_evaluations()}
+    assert {name for name, one in found.items() if not one.passed} == {"marts/totals:build"}
+    planned = {check for one in [shop.assets()] for check in one.check_keys}
+    assert {(one.asset_key, one.check_name) for one in found.values()} == {(k.asset_key, k.name) for k in planned}
+    assert found["marts/customers:build"].description == "stands in prod just so, and is read there"
+
+
+def test_checks_alone_of_what_stands_in_production_are_answered_from_there(shop: Shop) -> None:
+    """Nothing is built or tested in the branch."""
+    chosen = dg.AssetSelection.checks_for_assets(dg.AssetKey(["marts", "customers"]))
+    alone = dg.define_asset_job("alone", selection=chosen, executor_def=dg.in_process_executor)
+    definitions = dg.Definitions(assets=[shop.assets()], jobs=[alone], resources={"leapsql": LeapSQLResource()})
+    result = shop.run(definitions, job="alone")
+    found = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
+    assert found == {"build": True, "not_null_customer": True, "unique_customer": True}
+    assert not (shop.root / ".leapsql/state.db").exists()
+
+
 def test_the_job_of_a_branch_builds_only_what_differs(shop: Shop) -> None:
     """The changed-models job as it stands: the rest is not materialized, and the log says where it is read."""
     shop.edit(TOTALS, "sum(total)", "min(total)")

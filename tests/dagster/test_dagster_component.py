@@ -138,6 +138,25 @@ def test_yaml_and_python_can_say_the_same(load: Load, shop: Shop) -> None:
         assert facts[0] == facts[1]
 
 
+def test_each_model_can_have_an_op_and_the_checks_that_are_wanted(load: Load, shop: Shop) -> None:
+    """Several definitions, one job over all of them; links lead where the repository is shown."""
+    place = {"project_dir": str(shop.root), "repository_url": "https://example.com/shop"}
+    sensor = {"max_models": 2, "select": "marts.*", "retry_after_seconds": 60, "max_attempts": None}
+    said = {"project": place, "op_per_model": True, "checks": ["tests"], "sensors": [sensor]}
+    with load(said) as definitions:
+        made = [one for one in definitions.assets or [] if isinstance(one, dg.AssetsDefinition)]
+        assert len(made) == 5
+        assert {key.name for one in made for key in one.check_keys} == {"not_null_customer", "unique_customer"}
+        assert {loaded_assets_of(one).project.repository_url for one in made} == {"https://example.com/shop"}
+        repository = definitions.get_repository_def()
+        context = dg.build_sensor_context(
+            shop.instance, repository_def=repository, resources={"leapsql": LeapSQLResource()}
+        )
+        (request,) = repository.sensor_defs[0].evaluate_tick(context).run_requests
+        assert len(request.asset_selection) == 2
+        assert len(materialized(shop.run(definitions, job="shop_changed_models"))) == 5
+
+
 def test_attributes_are_templates(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of the process decides where a deployment builds."""
     monkeypatch.setenv("SHOP_ENVIRONMENT", "prod")

@@ -157,6 +157,78 @@ def test_a_failing_partition_fails_its_run_and_leaves_the_others(shop: Shop) -> 
     assert shop.query("select distinct day::text from main.days") == [("2024-01-01",)]
 
 
+@pytest.mark.parametrize("emission", ["outputs", "events"])
+def test_checks_of_partitions_say_what_was_found(shop: Shop, emission: Any) -> None:
+    """In runs of a range, of one and of none; what waits in another step goes on, unless the model failed."""
+
+    @dg.asset(deps=[dg.AssetDep(key("days"), partition_mapping=dg.AllPartitionMapping())])
+    def after() -> None:
+        """Reads the whole table."""
+
+    def found(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+        return {
+            one.check_name: one.passed for one in result.get_asset_check_evaluations() if one.asset_key == key("days")
+        }
+
+    shop.edit("models/days.sql", "/*---", "/*---\ntests: [{not_null: id}, {unique: {column: day, severity: warn}}]")
+    resource = {"emission": emission}
+    materialize(shop, "visits")
+    for first, last in (("2024-01-01", "2024-01-02"), ("2024-01-03", "")):
+        result = materialize(shop, "days", first=first, last=last, resource=resource)
+        assert result.success, messages(result, shop.instance)
+        assert found(result) == {"not_null_id": True, "unique_day": False}
+    together = shop.definitions(
+        after, in_job=dg.AssetSelection.assets(after), resource=LeapSQLResource(mode="changed", emission=emission)
+    )
+    result = shop.run(together)
+    assert result.success, messages(result, shop.instance)
+    assert found(result) == {"build": True, "not_null_id": True, "unique_day": False}
+    assert {("days", DAYS[3]), ("after", None)} <= set(built(result))
+    result = shop.run(together)
+    assert result.success, messages(result, shop.instance)
+    assert built(result) == [("after", None)]
+    checks = [dg.AssetCheckKey(key("days"), name) for name in ("build", "not_null_id", "unique_day")]
+    alone = dg.define_asset_job("alone", selection=dg.AssetSelection.checks(*checks))
+    resources = {"leapsql": LeapSQLResource(emission=emission)}
+    result = shop.run(dg.Definitions(assets=[shop.assets()], jobs=[alone], resources=resources), job="alone")
+    assert result.success, messages(result, shop.instance)
+    assert found(result) == {"build": True, "not_null_id": True, "unique_day": False}
+    shop.edit("models/days.sql", "select id, day", "select nullif(id, 7) as id, day")
+    result = shop.run(shop.definitions(after, in_job=dg.AssetSelection.assets(after)))
+    assert not result.success
+    assert found(result) == {"build": False, "not_null_id": False, "unique_day": False}
+    assert built(result) == []
+
+
+def test_models_with_an_op_each_have_partitions(shop: Shop) -> None:
+    """A range is one run of all steps; one of none builds what is stale, of what reads no partitions by windows."""
+    definitions = shop.assets(op_per_model=True)
+    policies = {one.key.path[-1]: one.backfill_policy for one in definitions}
+    assert policies == {
+        **dict.fromkeys(["visits", "count"]),
+        **dict.fromkeys(["days", "odd"], dg.BackfillPolicy.single_run()),
+    }
+    for names, tags, said in (
+        (["visits"], {}, [("visits", None)]),
+        (
+            ["days", "odd"],
+            {RANGE_START: DAYS[0], RANGE_END: DAYS[1]},
+            [(name, day) for name in ("days", "odd") for day in DAYS[:2]],
+        ),
+        (["days", "count"], {"leapsql/mode": "changed"}, [*(("days", day) for day in DAYS[2:]), ("count", None)]),
+    ):
+        result = dg.materialize(
+            definitions,
+            instance=shop.instance,
+            resources={"leapsql": LeapSQLResource()},
+            selection=[key(name) for name in names],
+            tags=tags,
+            raise_on_error=False,
+        )
+        assert result.success, messages(result, shop.instance)
+        assert sorted(built(result), key=str) == sorted(said, key=str)
+
+
 def test_keys_are_static_partitions(shop: Shop) -> None:
     """Under the same names."""
     shop.write(

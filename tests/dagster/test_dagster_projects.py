@@ -38,7 +38,7 @@ def write(root: Path, files: Mapping[str, str]) -> Path:
     return root
 
 
-def assets_of(root: Path, **options: Any) -> dg.AssetsDefinition:
+def assets_of(root: Path, **options: Any) -> Any:
     @leapsql_assets(project=LeapSQLProject(root), name=f"{root.name}_models", **options)
     def models(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
         yield from leapsql.run(context)
@@ -76,6 +76,16 @@ def test_a_prefix_stands_before_what_the_project_makes(finance: Path) -> None:
         "marts/orders": [],
         "raw/rates": [],
     }
+
+
+def test_with_an_op_for_each_model_all_of_them_are_joined(sales: Path, finance: Path) -> None:
+    """Each of the definitions reads what the other project makes, however often they are joined."""
+    write(finance, {"models/books/more.sql": "select id from marts.orders"})
+    both = [*assets_of(finance, key_prefix="fin", op_per_model=True), assets_of(sales, key_prefix="sales")]
+    for _ in range(2):
+        graph = graph_of(build_leapsql_definitions(both))
+        assert graph["fin/books/ledger"] == graph["fin/books/more"] == ["sales/marts/orders"]
+        assert "marts/orders" not in graph
 
 
 def test_one_project_stands_twice_under_two_prefixes(shop: Any) -> None:

@@ -228,6 +228,25 @@ def test_a_job_of_one_s_own_builds_what_it_selects(load: Load, instance: dg.Dags
     assert run(definitions, instance, job="reports") == ["marts/customers", "marts/daily_sales"]
 
 
+def test_sources_can_be_observed(load: Load, starter: Path, instance: dg.DagsterInstance) -> None:
+    """The job that the page makes observes the source of a model."""
+    (starter / "models/marts/visits.sql").write_text("SELECT id FROM raw.visits")
+    page = load()
+    with page.LeapSQLResource(project_dir=str(starter)).get_connection() as connection:
+        connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.visits AS SELECT 1 AS id")
+    definitions = dg.Definitions.merge(page.observed(), dg.Definitions(resources={"leapsql": LeapSQLResource()}))
+    job = definitions.get_repository_def().get_job("observe_sources")
+    result = job.execute_in_process(instance=instance)
+    assert [event.asset_key for event in result.get_asset_observation_events()] == [dg.AssetKey(["raw", "visits"])]
+
+
+def test_each_model_can_have_its_own_op(load: Load) -> None:
+    """A list of definitions, one for each asset of the project."""
+    page = load()
+    assert {key for one in page.one_by_one for key in one.keys} == page.sql_models.keys
+    assert len(page.one_by_one) == 6
+
+
 def test_the_automation_asks_once_for_what_changed_and_what_lies_below(
     load: Load, starter: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -21,6 +21,7 @@ _INTEGERS = frozenset(
 )
 
 
+_VALUE = "TRY_CAST(? AS "
 _MOST_SHOWN = 6
 _WORDS = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
@@ -96,7 +97,7 @@ def failing_condition(test: DataTest, found: Sequence[Column]) -> Condition:
     kind = bare_type(found[0])
     accepted = [text for value in test.values if (text := _as_text(value, kind)) is not None]
     # A value that the column's type cannot hold is equal to none of its values.
-    equal = " OR ".join(f"coalesce({name} = TRY_CAST(? AS {kind}), false)" for _ in accepted)
+    equal = " OR ".join(f"coalesce({name} = {_VALUE}{kind}), false)" for _ in accepted)
     return Condition(_within(test), f"{filled([name])} AND NOT ({equal or 'false'})", tuple(accepted))
 
 
@@ -117,6 +118,13 @@ def filled(quoted: Iterable[str]) -> str:
 
 def _within(test: DataTest) -> str:
     return f"({test.where}\n)" if test.where else "true"
+
+
+def readable(failing: FailingRows) -> str:
+    """Return a query for what fails a test with its values written into it, for people to read and to run."""
+    first, *rest = failing.sql.rsplit(_VALUE, len(failing.parameters))
+    values = [str(value).replace("'", "''") for value in failing.parameters]
+    return first + "".join(f"TRY_CAST('{value}' AS {after}" for value, after in zip(values, rest, strict=True))
 
 
 def _shown(columns: Sequence[Column], key: Iterable[str], tested: Iterable[str]) -> str:
