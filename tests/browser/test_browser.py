@@ -153,8 +153,8 @@ def test_a_failing_check_is_red_and_the_relation_stays(page: Page, deployment: D
         materialize(page, deployment, PUNCTUALITY)
         deployment.wait_for_run(number, "FAILURE")
         page.goto(f"{deployment.url}/assets/{PUNCTUALITY}?view=checks")
-        page.get_by_text("expression", exact=False).first.click()
-        page.get_by_text("Failed", exact=False).first.wait_for()
+        page.get_by_text("expression_length").first.click()
+        page.get_by_text("leapsql/sample").first.wait_for()
         take("check")
         assert deployment.warehouse("SELECT count(*) FROM marts.carrier_punctuality") == rows
     finally:
