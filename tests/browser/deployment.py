@@ -108,6 +108,13 @@ class Deployment:
         assert latest["status"] == status, latest
         return latest
 
+    def partitions(self, *key: str) -> list[str]:
+        """Return the partitions of an asset that Dagster has materializations of, sorted."""
+        query = """query ($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode {
+            latestMaterializationByPartition { partition } } } }"""
+        found = self.ask(query, k={"path": list(key)})["assetNodeOrError"]["latestMaterializationByPartition"]
+        return sorted(one["partition"] for one in found if one is not None)
+
     def paths(self, run: dict[str, Any]) -> set[str]:
         """Return the assets that a run was asked for."""
         return {"/".join(key["path"]) for key in run["assetSelection"]}

@@ -22,6 +22,13 @@ Take = Callable[..., None]
 CANVAS: FloatRect = {"x": 545, "y": 110, "width": 1130, "height": 2740}
 MODEL = "models/marts/carrier_punctuality.sql"
 PUNCTUALITY = "marts/carrier_punctuality"
+PARTITIONED = """\
+/*---
+materialized: incremental
+incremental: {time_column: flight_date, partitions: {every: daily, start: 2013-01-01, end: 2013-01-04}}
+---*/
+SELECT flight_date, count(*) AS flights FROM staging.stg_flights GROUP BY flight_date
+"""
 
 
 def open_launchpad(page: Page, deployment: Deployment) -> None:
@@ -192,3 +199,27 @@ def test_a_run_that_is_terminated_leaves_everything_as_it_was(page: Page, deploy
     number = count_runs(deployment) + 1
     materialize(page, deployment, PUNCTUALITY)
     deployment.wait_for_run(number)
+
+
+def test_a_backfill_of_three_partitions_is_one_run(page: Page, deployment: Deployment, take: Take) -> None:
+    """Chosen in the dialog; the state has a row for each, and Dagster a materialization."""
+    file = deployment.project / "models/marts/daily_flights.sql"
+    file.write_text(PARTITIONED)
+    try:
+        deployment.reload()
+        number = count_runs(deployment) + 1
+        materialize(page, deployment, "marts/daily_flights")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_text("All", exact=True).first.click()
+        page.wait_for_timeout(1000)
+        take("backfill")
+        dialog.get_by_role("button", name="Launch").last.click()
+        run = deployment.wait_for_run(number)
+        assert deployment.paths(run) == {"marts/daily_flights"}
+        days = [f"2013-01-0{day}" for day in (1, 2, 3)]
+        assert deployment.partitions("marts", "daily_flights") == days
+        found = deployment.warehouse("SELECT DISTINCT flight_date::VARCHAR FROM marts.daily_flights ORDER BY 1")
+        assert [day for (day,) in found] == days
+    finally:
+        file.unlink()
+        deployment.reload()

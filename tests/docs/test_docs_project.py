@@ -12,7 +12,9 @@ from docs_reading import Block, Reader, Step, code_in, find_table, read_blocks, 
 
 from leapsql_core.configuration import EnvironmentTargetDocument, ProjectDocument, TargetDocument, read_configuration
 from leapsql_core.documents import Document, read_yaml
-from leapsql_core.frontmatter import _FORMS, FrontmatterDocument, IncrementalDocument, TestDocument, read_frontmatter
+from leapsql_core.frontmatter.data_tests import FORMS
+from leapsql_core.frontmatter.reading import read_frontmatter
+from leapsql_core.frontmatter.schemas import FrontmatterDocument, IncrementalDocument, TestDocument
 from leapsql_core.models import DataTest, Materialized, Severity, TestKind
 from leapsql_core.rendering.scope import BUILT_IN, This
 
@@ -131,7 +133,7 @@ def test_every_kind_of_test_is_told_of_with_its_keys() -> None:
     assert [code_in(row["test"])[0] for row in rows] == list(get_args(TestKind))
     for row in rows:
         (kind,) = code_in(row["test"])
-        own = set(_FORMS[kind].document.model_fields) - set(TestDocument.model_fields)
+        own = set(FORMS[kind].document.model_fields) - set(TestDocument.model_fields)
         assert set(code_in(row["keys"])) == own
     shared = TEXT.partition("Each takes three more keys:")[2].partition("\n\n")[0]
     assert set(TestDocument.model_fields) | {"error"} == set(code_in(shared))
