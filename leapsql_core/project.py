@@ -7,19 +7,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leapsql_core.compilation import Compiler, ProjectTexts, SeedFile
-from leapsql_core.configuration import CONFIG_FILE, ProjectConfig, read_configuration, source_line
-from leapsql_core.documents import KeyPath
+from leapsql_core.configuration import CONFIG_FILE, DEFAULT_STATE_PATH, ProjectConfig
 from leapsql_core.errors import Problem, ProjectError, WarehouseError
 from leapsql_core.frontmatter import frontmatter_line
 from leapsql_core.hashing import fingerprint_bytes
+from leapsql_core.masking import Secrets
 from leapsql_core.models import Model, Project, Source
 from leapsql_core.parse_cache import ParseCache
 from leapsql_core.rendering import MacroFile
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
+
+if TYPE_CHECKING:
+    from leapsql_core.documents import KeyPath
 
 PARSE_CACHE_FILE = "parsed.db"
 
@@ -60,8 +63,9 @@ def load_configuration(
     environ: Mapping[str, str],
     environment: str | None = None,
     variables: Mapping[str, Any] | None = None,
+    cache: ParseCache | None = None,
 ) -> ProjectConfig:
-    """Read the `leapsql.yaml` of the project in `root`.
+    """Read the `leapsql.yaml` of the project in `root`; what `cache` holds of it is not read again.
 
     Raises:
         ProjectError: it is missing or wrong.
@@ -71,13 +75,16 @@ def load_configuration(
     if not os.path.isfile(path):
         mend = "Make a project with `leapsql init`, or name its folder with -C."
         raise ProjectError([Problem(CONFIG_FILE, None, f"not found in {root}", mend)])
-    return read_configuration(
-        _read_text(path, CONFIG_FILE),
-        project_name=root.resolve().name or "project",
-        environ=environ,
-        environment=environment,
-        variables=variables,
-    )
+    text, name = _read_text(path, CONFIG_FILE), root.resolve().name or "project"
+
+    def read() -> ProjectConfig:
+        # What reads YAML takes long to load.
+        from leapsql_core.configuration.reading import read_configuration
+
+        return read_configuration(text, project_name=name, environ=environ, environment=environment)
+
+    config = read() if cache is None else cache.configuration([text, name, environment], read, environ=environ)
+    return replace(config, vars={**config.vars, **variables}) if variables else config
 
 
 def load_project(
@@ -98,12 +105,14 @@ def load_project(
         ProjectError: with every problem of every file.
         UsageError: there is no environment of that name.
     """
-    config = load_configuration(root, environ=environ, environment=environment, variables=variables)
+    parser = DuckDBParser()
+    # Where the state is known only to the configuration: most likely where it is by default.
+    cache = _cache_beside(state_path or root / DEFAULT_STATE_PATH, parser)
+    config = load_configuration(root, environ=environ, environment=environment, variables=variables, cache=cache)
+    if state_path is None and config.state_path != DEFAULT_STATE_PATH:
+        cache = _cache_beside(root / config.state_path, parser, secrets=config.secrets)
     if database is not None:
         config = replace(config, target=replace(config.target, database=database))
-    parser = DuckDBParser()
-    cache_file = (state_path or root / config.state_path).parent / PARSE_CACHE_FILE
-    cache = ParseCache(cache_file, database=parser, describe=parser.describe_csv, secrets=config.secrets)
     texts, problems = _read_texts(root, config, cache)
     compiler = Compiler(
         config,
@@ -121,11 +130,18 @@ def load_project(
     return LoadedProject(root, config, project, compiler, cache)
 
 
+def _cache_beside(state_path: Path, parser: DuckDBParser, *, secrets: Secrets = Secrets()) -> ParseCache:
+    file = state_path.parent / PARSE_CACHE_FILE
+    return ParseCache(file, database=parser, describe=parser.describe_csv, secrets=secrets)
+
+
 def problem_within(root: Path, node: Model | Source, keys: KeyPath, cause: str, mend: str = "") -> Problem:
     """Return a problem of what `keys` lead to in a model's frontmatter, or in a source's entry of `leapsql.yaml`.
 
     Its line is found in the file as it is now; there is none if the file cannot be read any more.
     """
+    from leapsql_core.configuration.reading import source_line
+
     file = node.file if isinstance(node, Model) else CONFIG_FILE
     try:
         text = _read_text(root / file, file)

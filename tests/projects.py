@@ -16,7 +16,7 @@ from typing import Any
 
 from leapsql_core import sql
 from leapsql_core.compilation import Analyst, Compiler, ProjectTexts, SeedFile
-from leapsql_core.configuration import read_configuration
+from leapsql_core.configuration.reading import read_configuration
 from leapsql_core.errors import WarehouseError
 from leapsql_core.execution import (
     Event,

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from leapsql_core import sql
 from leapsql_core.compilation import Analyst
+from leapsql_core.configuration import ProjectConfig, variables_in
 from leapsql_core.errors import WarehouseError
 from leapsql_core.frontmatter import ModelText, holds_frontmatter, read_model_text
 from leapsql_core.hashing import fingerprint, fingerprint_bytes
@@ -18,7 +19,15 @@ from leapsql_core.masking import Secrets
 from leapsql_core.models import Column, Lineage, QueryScan
 from leapsql_core.parse_cache.file import read_entries, sealed, unsealed, write_entries
 from leapsql_core.parse_cache.origin import code_beside, origin
-from leapsql_core.parse_cache.records import facts, lineage_from, model_text_from, scan_from, text_from
+from leapsql_core.parse_cache.records import (
+    configuration_facts,
+    configuration_from,
+    facts,
+    lineage_from,
+    model_text_from,
+    scan_from,
+    text_from,
+)
 from leapsql_core.rendering import Rendered, Renderer
 
 Answer = TypeVar("Answer")
@@ -44,6 +53,25 @@ class ParseCache(Analyst):
         self._known: dict[str, str] = {} if file is None else read_entries(file)
         self._used: dict[str, str] = {}
         self._learned: dict[str, str] = {}
+
+    def configuration(
+        self, question: Sequence[Any], read: Callable[[], ProjectConfig], *, environ: Mapping[str, str]
+    ) -> ProjectConfig:
+        """Return the configuration that `read` reads from a text, the first of the `question` that it depends on.
+
+        What the text reads in the system's environment must be there as it was. Its secrets are those of `environ`,
+        and are minded from now on.
+        """
+        names = variables_in(question[0])
+        values = [environ.get(name) for name in names]
+        seen = [[name, fingerprint(value)] for name, value in zip(names, values, strict=True)]
+        key = self._key(["configuration", *question, seen])
+        known = self._recall(key)
+        config = read() if known is None else configuration_from(json.loads(known), environ)
+        self._secrets = config.secrets
+        if known is None:
+            self._keep(key, configuration_facts(config), beside=[*question, values])
+        return config
 
     def take_apart(self, text: str, *, file: str) -> ModelText:
         """Take the text of a model apart; see `read_model_text`."""

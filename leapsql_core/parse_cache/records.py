@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from leapsql_core.configuration import ProjectConfig, secrets_of
 from leapsql_core.frontmatter import ModelText
 from leapsql_core.models import (
     ColumnSource,
@@ -16,8 +18,10 @@ from leapsql_core.models import (
     Partitioning,
     QueryScan,
     Read,
+    SourceConfig,
     Span,
     TableReference,
+    Target,
 )
 
 
@@ -26,6 +30,27 @@ def facts(answer: Any) -> Any:
     if is_dataclass(answer):
         return [facts(getattr(answer, field.name)) for field in fields(answer)]
     return [facts(item) for item in answer] if isinstance(answer, tuple) else answer
+
+
+def configuration_facts(config: ProjectConfig) -> Any:
+    """Return a configuration as keys and values; of its secrets only the names."""
+    return {field.name: facts(getattr(config, field.name)) for field in fields(config) if field.name != "secrets"} | {
+        "sources": {name: facts(source) for name, source in config.sources.items()}
+    }
+
+
+def configuration_from(said: Any, environ: Mapping[str, str]) -> ProjectConfig:
+    """Return the configuration that `configuration_facts` made keys and values of, with the secrets of now."""
+    return ProjectConfig(
+        **{
+            **said,
+            "environments": tuple(said["environments"]),
+            "target": Target(*said["target"]),
+            "sources": {name: SourceConfig(*source) for name, source in said["sources"].items()},
+            "secret_names": tuple(said["secret_names"]),
+            "secrets": secrets_of(said["secret_names"], environ),
+        }
+    )
 
 
 def scan_from(said: Any) -> QueryScan:

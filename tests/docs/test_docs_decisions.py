@@ -13,7 +13,7 @@ import pytest
 from docs_reading import Reader, Step, code_in, find_table, read_page, read_steps, shows
 
 import leapsql_core
-from leapsql_core.configuration import SourceDocument
+from leapsql_core.configuration.schemas import SourceDocument
 from leapsql_core.models import Action, Reason
 
 PAGE = "docs/decisions.md"

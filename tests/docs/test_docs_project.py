@@ -10,7 +10,8 @@ import duckdb
 import pytest
 from docs_reading import Block, Reader, Step, code_in, find_table, read_blocks, read_page
 
-from leapsql_core.configuration import EnvironmentTargetDocument, ProjectDocument, TargetDocument, read_configuration
+from leapsql_core.configuration.reading import read_configuration
+from leapsql_core.configuration.schemas import EnvironmentTargetDocument, ProjectDocument, TargetDocument
 from leapsql_core.documents import Document, read_yaml
 from leapsql_core.frontmatter.data_tests import FORMS
 from leapsql_core.frontmatter.reading import read_frontmatter

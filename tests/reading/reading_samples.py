@@ -10,7 +10,8 @@ import projects
 import pytest
 from projects import compile_project
 
-from leapsql_core.configuration import ProjectConfig, read_configuration
+from leapsql_core.configuration import ProjectConfig
+from leapsql_core.configuration.reading import read_configuration
 from leapsql_core.errors import ProjectError
 from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.models import Model, Project

@@ -70,6 +70,7 @@ def test_every_key_is_read() -> None:
             "raw.orders": SourceConfig("column", "updated_at", "Orders", {"dagster": {"asset_key": "a/b"}}),
         },
         secrets=Secrets({"TOKEN": "s3cret"}),
+        secret_names=("KEY", "TOKEN"),
         sample_limit=9,
         lines=config.lines,
     )

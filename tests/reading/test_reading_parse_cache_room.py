@@ -176,5 +176,5 @@ def test_a_secret_of_a_project_is_not_kept(tmp_path: Path) -> None:
     root = write_project(tmp_path, {"leapsql.yaml": config, "models/a.sql": text, "models/b.sql": PARENT})
     loaded = load(root, environ={"TOKEN": "hunter2"})
     loaded.cache.save()
-    assert count(root / ".leapsql/parsed.db") == 2
+    assert count(root / ".leapsql/parsed.db") == 3
     assert b"hunter2" not in (root / ".leapsql/parsed.db").read_bytes()

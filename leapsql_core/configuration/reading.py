@@ -1,125 +1,22 @@
-"""`leapsql.yaml`: what a project is called, where its parts lie, and where it builds, per environment."""
+"""Reading `leapsql.yaml`: variables filled in, checked, and seen from one environment."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from leapsql_core.documents import (
-    Document,
-    Field,
-    KeyPath,
-    Seconds,
-    Word,
-    Words,
-    YamlText,
-    model_validator,
-    read_yaml,
-    validate_document,
+from leapsql_core.configuration.records import CONFIG_FILE, VARIABLE, ProjectConfig, secrets_of
+from leapsql_core.configuration.schemas import (
+    EnvironmentDocument,
+    EnvironmentTargetDocument,
+    ProjectDocument,
+    TargetDocument,
 )
+from leapsql_core.documents import KeyPath, YamlText, read_yaml, validate_document
 from leapsql_core.errors import Problem, ProjectError, UsageError
-from leapsql_core.masking import Secrets
 from leapsql_core.models import SourceConfig, Target
 from leapsql_core.names import did_you_mean, fold
-
-CONFIG_FILE = "leapsql.yaml"
-
-#: ``$${`` is an escaped ``${``; what else begins with ``${`` is a variable, or a mistake.
-_VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|[^}]*\}?)")
-
-Setting = str | int | float | bool
-
-
-class TargetDocument(Document):
-    """``target:`` of a project."""
-
-    type: Literal["duckdb"]
-    database: Word = ".leapsql/warehouse.duckdb"
-    schema_: Word = Field(default="main", alias="schema")
-    settings: dict[str, Setting] = Field(default_factory=dict)
-    wait_seconds: Seconds | None = None
-
-
-class EnvironmentTargetDocument(Document):
-    """``target:`` of an environment: only what differs."""
-
-    type: Literal["duckdb"] | None = None
-    database: Word | None = None
-    schema_: Word | None = Field(default=None, alias="schema")
-    settings: dict[str, Setting] = Field(default_factory=dict)
-    wait_seconds: Seconds | None = None
-
-
-class EnvironmentDocument(Document):
-    """One entry of ``environments:``."""
-
-    target: EnvironmentTargetDocument = Field(default_factory=EnvironmentTargetDocument)
-    vars: dict[str, Any] = Field(default_factory=dict)
-
-
-class SourceDocument(Document):
-    """One entry of ``sources:``."""
-
-    version: Literal["data", "column", "always", "never"] = "data"
-    column: Word | None = None
-    description: str = ""
-    meta: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _column_belongs_to_version(self) -> SourceDocument:
-        if (self.version == "column") != (self.column is not None):
-            raise ValueError("`version: column` and `column: name` go together. Write both, or neither.")
-        return self
-
-
-class TestsDocument(Document):
-    """``tests:``: what holds of every test that does not say otherwise."""
-
-    __test__ = False
-
-    limit: int = Field(default=5, ge=0)
-
-
-class ProjectDocument(Document):
-    """The whole of ``leapsql.yaml``."""
-
-    name: Word | None = None
-    models_dir: Word = "models"
-    seeds_dir: Word = "seeds"
-    macros_dir: Word = "macros"
-    state_path: Word = ".leapsql/state.db"
-    environment: Word = "dev"
-    vars: dict[str, Any] = Field(default_factory=dict)
-    target: TargetDocument
-    environments: dict[str, EnvironmentDocument] = Field(default_factory=dict)
-    sources: dict[str, SourceDocument] = Field(default_factory=dict)
-    tests: TestsDocument = Field(default_factory=TestsDocument)
-    secrets: Words = Field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectConfig:
-    """``leapsql.yaml`` as one environment sees it; paths are as written there.
-
-    ``sample_limit`` is how many failures of a test are shown at most. ``lines`` are those of its keys and, as
-    ``sources.<name>``, of its sources.
-    """
-
-    name: str
-    models_dir: str
-    seeds_dir: str
-    macros_dir: str
-    state_path: str
-    environment: str
-    environments: tuple[str, ...]
-    target: Target
-    vars: Mapping[str, Any]
-    sources: Mapping[str, SourceConfig]
-    secrets: Secrets
-    sample_limit: int = 5
-    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_configuration(
@@ -159,7 +56,8 @@ def read_configuration(
             name: SourceConfig(source.version, source.column, source.description, source.meta)
             for name, source in sorted(document.sources.items())
         },
-        secrets=_secrets(document.secrets, environ),
+        secrets=secrets_of(document.secrets, environ),
+        secret_names=tuple(sorted(document.secrets)),
         sample_limit=document.tests.limit,
         lines=lines,
     )
@@ -192,7 +90,7 @@ def _read_document(
         {f"sources.{path[1]}": n for path, n in written.lines.items() if path[:1] == ("sources",) and len(path) == 2}
     )
     try:
-        hidden = _secrets(_named(filled.data.get("secrets")), environ)
+        hidden = secrets_of(_named(filled.data.get("secrets")), environ)
         document = validate_document(filled, ProjectDocument, mask=hidden.mask)
     except ProjectError as exc:
         # What a variable that is not set leaves behind is not wrong for a second reason.
@@ -207,10 +105,6 @@ def _named(secrets: Any) -> list[str]:
     """Return the names under ``secrets:``, whatever else is written there: it was not checked yet."""
     names = secrets if isinstance(secrets, list) else [secrets]
     return [name for name in names if isinstance(name, str)]
-
-
-def _secrets(names: Iterable[str], environ: Mapping[str, str]) -> Secrets:
-    return Secrets({name: environ[name] for name in sorted(names) if environ.get(name)})
 
 
 def _stream_repeated_sources(written: YamlText) -> Iterator[Problem]:
@@ -285,4 +179,4 @@ def _filled_text(value: Any, environ: Mapping[str, str], wrong: list[tuple[str, 
             wrong.append((f"environment variable {name} is not set", f"Set it, or write ${{{name}:-default}}."))
         return match[0]
 
-    return _VARIABLE.sub(fill, value) if isinstance(value, str) else value
+    return VARIABLE.sub(fill, value) if isinstance(value, str) else value

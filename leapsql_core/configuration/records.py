@@ -1,0 +1,56 @@
+"""A project's configuration as a record, and what of the system's environment takes part in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from leapsql_core.masking import Secrets
+from leapsql_core.models import SourceConfig, Target
+
+CONFIG_FILE = "leapsql.yaml"
+DEFAULT_STATE_PATH = ".leapsql/state.db"
+
+#: ``$${`` is an escaped ``${``; what else begins with ``${`` is a variable, or a mistake.
+VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|[^}]*\}?)")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectConfig:
+    """``leapsql.yaml`` as one environment sees it; paths are as written there.
+
+    ``secret_names`` are all that ``secrets:`` names, ``secrets`` those of them that are set. ``sample_limit`` is how
+    many failures of a test are shown at most. ``lines`` are those of its keys and, as ``sources.<name>``, of its
+    sources.
+    """
+
+    name: str
+    models_dir: str
+    seeds_dir: str
+    macros_dir: str
+    state_path: str
+    environment: str
+    environments: tuple[str, ...]
+    target: Target
+    vars: Mapping[str, Any]
+    sources: Mapping[str, SourceConfig]
+    secrets: Secrets
+    secret_names: tuple[str, ...] = ()
+    sample_limit: int = 5
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the variables of the system that a text of `leapsql.yaml` may read, sorted.
+
+    >>> variables_in("{a: ${B}, b: ${A:-x}, c: $${C}}")
+    ['A', 'B']
+    """
+    return sorted({found["name"] for found in VARIABLE.finditer(text) if found["name"]})
+
+
+def secrets_of(names: Iterable[str], environ: Mapping[str, str]) -> Secrets:
+    """Return the secrets among the variables of the system that bear `names`, of those that are set."""
+    return Secrets({name: environ[name] for name in sorted(names) if environ.get(name)})
