@@ -8,7 +8,7 @@ DAGSTER_HOME := $(CURDIR)/.dagster_home
 
 ROUNDS ?= 1
 
-.PHONY: help demo dev test lint unit test-matrix torture bench pictures clean
+.PHONY: help demo dev test lint unit browser test-matrix torture bench pictures clean
 
 help:
 	@echo "make demo         build the example project through Dagster, twice"
@@ -37,7 +37,8 @@ demo: $(INSTALLED) $(DAGSTER_HOME)/dagster.yaml
 dev: $(INSTALLED) $(DAGSTER_HOME)/dagster.yaml
 	DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/dagster dev --workspace workspace.yaml
 
-test: lint unit
+test: lint
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit browser
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -46,7 +47,11 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 unit: $(INSTALLED)
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/pytest --numprocesses 2 --ignore=tests/browser --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+# One after the other, for they share one deployment; without Chromium they are left out.
+browser: $(INSTALLED)
+	$(BIN)/pytest tests/browser
 
 test-matrix:
 	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.0 sqlglot[c]==30.29.0"
@@ -57,7 +62,7 @@ matrix-run:
 	$(PYTHON) -m venv .venv-$(NAME)
 	.venv-$(NAME)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(PINS)
 	@.venv-$(NAME)/bin/python -c 'from importlib.metadata import version as v; print("$(NAME):", *(f"{p} {v(p)}" for p in ("dagster", "dagster-duckdb", "duckdb", "sqlglot")))'
-	.venv-$(NAME)/bin/pytest --numprocesses 2
+	.venv-$(NAME)/bin/pytest --numprocesses 2 --ignore=tests/browser
 
 torture: $(INSTALLED)
 	@$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))

@@ -110,10 +110,10 @@ class Deployment:
 
     def partitions(self, *key: str) -> list[str]:
         """Return the partitions of an asset that Dagster has materializations of, sorted."""
-        query = """query ($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode {
-            latestMaterializationByPartition { partition } } } }"""
-        found = self.ask(query, k={"path": list(key)})["assetNodeOrError"]["latestMaterializationByPartition"]
-        return sorted(one["partition"] for one in found if one is not None)
+        query = """query ($k: AssetKeyInput!) { assetOrError(assetKey: $k) { ... on Asset {
+            assetMaterializations(limit: 100) { partition } } } }"""
+        found = self.ask(query, k={"path": list(key)})["assetOrError"]["assetMaterializations"]
+        return sorted({one["partition"] for one in found})
 
     def paths(self, run: dict[str, Any]) -> set[str]:
         """Return the assets that a run was asked for."""
@@ -133,8 +133,9 @@ class Deployment:
     def reload(self) -> None:
         """Load the definitions anew, as the button of that name does."""
         query = """mutation { reloadRepositoryLocation(repositoryLocationName: "flights") {
-            ... on WorkspaceLocationEntry { loadStatus } } }"""
-        assert self.ask(query)["reloadRepositoryLocation"]["loadStatus"] == "LOADED"
+            ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } } } }"""
+        loaded = self.ask(query)["reloadRepositoryLocation"]["locationOrLoadError"]
+        assert loaded["__typename"] == "RepositoryLocation", loaded
 
     def wait_for_skip(self, said: str) -> None:
         """Wait until the sensor's latest tick skips with a reason that holds `said`."""
