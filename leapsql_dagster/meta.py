@@ -135,6 +135,8 @@ def _stream_unknown(said: Mapping[Any, Any], known: Iterable[str], within: tuple
     for name in said:
         if name not in names:
             mend = did_you_mean(str(name), names, otherwise=f"Known keys: {', '.join(names)}.")
+            if name == "partitions" and not within:
+                mend = "Write it under `incremental.partitions`: what has to be built hangs on it, too."
             yield _Wrong((*within, str(name)), f"unknown key `{'.'.join(('meta', _KEY, *within, str(name)))}`", mend)
 
 

@@ -93,6 +93,10 @@ def test_every_known_condition_is_dagster_s(shop: Shop) -> None:
     ("said", "complaint"),
     [
         ("{groop: bi}", "unknown key `meta.dagster.groop`\n    Did you mean group?"),
+        (
+            "{partitions: {every: daily}}",
+            "unknown key `meta.dagster.partitions`\n    Write it under `incremental.partitions`",
+        ),
         ("{asset_key: []}", "`asset_key`: expected the parts of a key"),
         ("{asset_key: a//b}", "`asset_key`: expected the parts of a key"),
         ("{group: my group}", "`group`: 'my group' cannot be a group"),
