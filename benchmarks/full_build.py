@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.generate import write_project
-from benchmarks.measuring import LEAPSQL, Measured, machine, markdown_table, measure_in_turn
+from benchmarks.measuring import LEAPSQL, Measured, measure_and_print, measure_in_turn
 
 _FLOOR: Final = "DuckDB alone"
 _FROM_NOTHING: Final = "import shutil; shutil.rmtree('.leapsql', ignore_errors=True)"
@@ -55,17 +53,15 @@ def stream_rows(models: int, found: dict[str, Measured]) -> Iterator[list[str]]:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.full_build", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[100, 1000])
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    rows = [row for models in given.models for row in stream_rows(models, measure(models, rounds=given.rounds))]
-    print(f"A first build of all: medians of {given.rounds} runs of each, in turn. {machine()}.\n")
-    print(markdown_table(_HEADER, rows))
+    measure_and_print(
+        "full_build",
+        __doc__,
+        title="A first build of all",
+        header=_HEADER,
+        models=(100, 1000),
+        rows_of=lambda models, rounds: stream_rows(models, measure(models, rounds=rounds)),
+    )
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as exc:
-        sys.exit(str(exc))
+    main()

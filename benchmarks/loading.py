@@ -6,7 +6,6 @@ repository, its serialized snapshot. `python -m benchmarks.loading --models 1000
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.generate import write_project
-from benchmarks.measuring import LEAPSQL, Measured, machine, markdown_table, measure_in_turn
+from benchmarks.measuring import LEAPSQL, Measured, measure_and_print, measure_in_turn
 
 _FLOOR: Final = "import dagster"
 _BY_HAND: Final = "specs made by hand"
@@ -132,17 +131,15 @@ def stream_rows(models: int, found: Mapping[str, Measured]) -> Iterator[list[str
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.loading", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[1000])
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    rows = [row for models in given.models for row in stream_rows(models, measure(models, rounds=given.rounds))]
-    print(f"Loading definitions: medians of {given.rounds} runs of each, in turn. {machine()}.\n")
-    print(markdown_table(_HEADER, rows))
+    measure_and_print(
+        "loading",
+        __doc__,
+        title="Loading definitions",
+        header=_HEADER,
+        models=(1000,),
+        rows_of=lambda models, rounds: stream_rows(models, measure(models, rounds=rounds)),
+    )
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as exc:
-        sys.exit(str(exc))
+    main()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -86,3 +87,28 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, word
 def machine() -> str:
     """Return on what it was measured, in one line."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
+
+
+def measure_and_print(
+    name: str,
+    about: str | None,
+    *,
+    title: str,
+    header: Sequence[str],
+    models: Sequence[int],
+    rows_of: Callable[[int, int], Iterable[Sequence[str]]],
+) -> None:
+    """Take ``--models`` and ``--rounds`` from the command line, measure projects of those sizes, and print a table.
+
+    `rows_of` measures a project of so many models in so many rounds. Ends the process where a command failed.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=str(about).split("\n")[0])
+    parser.add_argument("--models", type=int, nargs="+", default=list(models))
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    try:
+        rows = [row for size in given.models for row in rows_of(size, given.rounds)]
+    except subprocess.CalledProcessError as exc:
+        sys.exit(str(exc))
+    print(f"{title}: medians of {given.rounds} runs of each, in turn. {machine()}.\n")
+    print(markdown_table(header, rows))
