@@ -16,6 +16,9 @@ DEFAULT_STATE_PATH = ".leapsql/state.db"
 #: ``$${`` is an escaped ``${``; what else begins with ``${`` is a variable, or a mistake.
 VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|[^}]*\}?)")
 
+#: Where a variable may begin, whatever stands before it: what opens in a comment does not close over the next line.
+_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
@@ -42,13 +45,15 @@ class ProjectConfig:
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
-def variables_in(text: str) -> list[str]:
+def variables_in(text: str) -> list[str] | None:
     """Return the variables of the system that a text of `leapsql.yaml` may read, sorted.
 
-    >>> variables_in("{a: ${B}, b: ${A:-x}, c: $${C}}")
+    It is ``None`` if the text does not show them: a backslash may spell any character of a string.
+
+    >>> variables_in("{a: ${B}, b: ${A:-x}} # ${")
     ['A', 'B']
     """
-    return sorted({found["name"] for found in VARIABLE.finditer(text) if found["name"]})
+    return None if "\\" in text else sorted(set(_NAMED.findall(text)))
 
 
 def secrets_of(names: Iterable[str], environ: Mapping[str, str]) -> Secrets:

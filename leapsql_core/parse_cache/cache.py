@@ -59,10 +59,14 @@ class ParseCache(Analyst):
     ) -> ProjectConfig:
         """Return the configuration that `read` reads from a text, the first of the `question` that it depends on.
 
-        What the text reads in the system's environment must be there as it was. Its secrets are those of `environ`,
-        and are minded from now on.
+        What the text reads in the system's environment must be there as it was; one that does not show what it reads is
+        read each time. Its secrets are those of `environ`, and are minded from now on.
         """
         names = variables_in(question[0])
+        if names is None:
+            config = read()
+            self._secrets = config.secrets
+            return config
         values = [environ.get(name) for name in names]
         seen = [[name, fingerprint(value)] for name, value in zip(names, values, strict=True)]
         key = self._key(["configuration", *question, seen])

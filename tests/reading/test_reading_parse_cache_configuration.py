@@ -79,6 +79,21 @@ def test_it_is_read_again_when_anything_that_it_depends_on_changed(tmp_path: Pat
     assert ask(file, environ={"PLACE": "x"}, environment="prod")[0].vars["limit"] == 20
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a variable begins with ${\ntarget: {type: duckdb, database: '${PLACE}'}\n",
+        "# ${OTHER:-\ntarget: {type: duckdb, database: '${PLACE}'}\n",
+        'target: {type: duckdb, database: "\\u0024{PLACE}"}\n',
+        'target: {type: duckdb, database: "${PL\\\n  ACE}"}\n',
+    ],
+)
+def test_a_variable_counts_however_it_is_written(tmp_path: Path, text: str) -> None:
+    """Behind what opens in a comment, and spelled with a backslash: nobody builds in the database of before."""
+    for place in ("here", "there"):
+        assert ask(tmp_path / "parsed.db", text=text, environ={"PLACE": place})[0].target.database == place
+
+
 def test_secrets_are_those_of_now_and_never_kept(tmp_path: Path) -> None:
     """One that is set later is one; a text that reads a secret is read anew each time."""
     file = tmp_path / "parsed.db"
