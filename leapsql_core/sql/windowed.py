@@ -15,7 +15,8 @@ from leapsql_core.sql.references import find_cte, name_parts
 #: What an item of a FROM clause may have; anything else, such as a sample, may make its rows hang on one another.
 _PLAIN = frozenset({"this", "db", "catalog", "alias"})
 _SIDES, _KINDS = frozenset({"", "LEFT", "RIGHT", "FULL"}), frozenset({"", "INNER", "OUTER", "CROSS"})
-_MOMENTS = ("TIMESTAMP", "TIMESTAMPNTZ", "TIMESTAMPTZ", "DATETIME")
+#: With a zone, an hour that a change of clocks leaves out would be moved into the next.
+_MOMENTS = ("TIMESTAMP", "TIMESTAMPNTZ", "DATETIME")
 
 
 def find_windows(sql: str, window: Mapping[str, str], *, whole_days: bool) -> dict[tuple[str, ...], str]:
@@ -50,6 +51,9 @@ def _held_by(table: Node, window: Mapping[str, str], *, whole_days: bool) -> str
     joins = listed(select, "joins")
     if any(value and key not in _PLAIN for key, value in table.args.items()) or not all(map(_is_plain, joins)):
         return None
+    alias = child(table, "alias")
+    if alias is not None and listed(alias, "columns"):
+        return None  # its columns are called otherwise here
     label = str(table.alias) or name_of(name_parts(table)[-1])
     columns: dict[str, set[str]] = {name: set() for name in ("start", "end", "key")}
     where = child(select, "where")

@@ -35,6 +35,8 @@ IN = f"day >= {S} AND day < {E}"
         (f"SELECT * FROM t, t AS x WHERE t.day >= {S} AND t.day < {E}", {}),
         (f"SELECT * FROM t WHERE {IN} AND i IN (SELECT i FROM t)", {}),
         (f"SELECT * FROM t TABLESAMPLE 10% WHERE {IN}", {}),
+        (f"SELECT * FROM t AS x(other, day) WHERE {IN}", {}),
+        (f"SELECT * FROM t WHERE day >= TIMESTAMPTZ {S} AND day < {E}::TIMESTAMPTZ", {}),
         (f"SELECT * FROM t ASOF JOIN u ON t.i >= u.i WHERE t.day >= {S} AND t.day < {E}", {}),
         (f"SELECT * FROM u ANTI JOIN t USING (i) WHERE {IN}", {}),
         (f"SELECT * FROM u SEMI JOIN t USING (i) WHERE t.day >= {S} AND t.day < {E}", {}),
