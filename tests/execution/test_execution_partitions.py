@@ -398,6 +398,18 @@ def test_columns_of_time_are_of_any_such_type(lab: Lab, kind: str) -> None:
     assert built(lab) == ["2026-02-26"]
 
 
+def test_the_last_moment_of_a_window_is_in_it_however_fine(lab: Lab) -> None:
+    """Of nanoseconds it lies behind all that a microsecond can tell."""
+    lab.sql(
+        "create or replace table raw.events (id integer, what varchar, day timestamp_ns)",
+        "insert into raw.events values (1, 'a', '2026-02-25 23:59:59.999999999'), (2, 'b', '2026-02-26')",
+    )
+    assert built(lab) == DAYS
+    lab.sql("update raw.events set what = 'c' where id = 1")
+    assert "2026-02-25" in built(lab)
+    lab.assert_as_from_scratch()
+
+
 def test_a_column_that_tells_no_time_is_refused(lab: Lab) -> None:
     """So are hours of a DATE."""
     lab.edit({"models/days.sql": model("select id, day::varchar as day, what from raw.events")})
