@@ -117,6 +117,7 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag, *, one_by_one: bool 
     rows: int | None = None
     with warehouse.transaction() as transaction:
         _go_on(cancelled)
+        windows = {} if job.parts is None else job.parts.windows(transaction)
         if job.builds:
             rows = _make(transaction, job, text)
             _go_on(cancelled)
@@ -126,7 +127,7 @@ def _build(job: Job, warehouse: Warehouse, cancelled: Flag, *, one_by_one: bool 
             taken = transaction.data_versions(relation, (*sets, *in_order))
             _go_on(cancelled)
         bases = _bases(job, taken)
-        own, windows = ({}, {}) if job.parts is None else job.parts.versions(transaction)
+        own = {} if job.parts is None else job.parts.versions(transaction)
         _go_on(cancelled)
         built = Built(
             rows_affected=rows,

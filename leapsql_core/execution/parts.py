@@ -38,11 +38,17 @@ class Parts:
         shape = slices[0].query if slices else text
         return Replacement(slices, self.gone, partition_column(how), anew, shape)
 
-    def versions(self, transaction: WarehouseTransaction) -> tuple[Mapping[str, str], Mapping[str, Mapping[str, str]]]:
-        """Return the versions of the partitions that were built, and of what they read in their windows."""
+    def windows(self, transaction: WarehouseTransaction) -> Mapping[str, Mapping[str, str]]:
+        """Return the versions of what the partitions read in their windows.
+
+        They are taken before it is read: what moves meanwhile, as a file may, differs from them the next time.
+        """
+        return take_windows(transaction, self.node, self.built)
+
+    def versions(self, transaction: WarehouseTransaction) -> Mapping[str, str]:
+        """Return the versions of the partitions that were built."""
         column = partition_column(self.node.config.incremental)
-        own = transaction.window_versions(self.node.relation, column, self.built, None)
-        return own, take_windows(transaction, self.node, self.built)
+        return transaction.window_versions(self.node.relation, column, self.built, None)
 
 
 def parts_of(node: Model, stock: Stock, keys: Sequence[str]) -> Parts:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from projects import Lab
 
 from leapsql_core.errors import SelectionError
+from leapsql_core.execution.parts import Parts
+from leapsql_core.protocols import WarehouseTransaction
 from leapsql_core.testing import InMemoryStateStore
 
 Make = Callable[..., Lab]
@@ -18,6 +20,9 @@ DAYS = ["2026-02-25", "2026-02-26", "2026-02-27", "2026-02-28"]
 SQL = "select id, day, what from raw.events where day >= '{{ partition.start }}' and day < '{{ partition.end }}'"
 #: What looks like it, and whose windows nobody can see in the SQL.
 BLIND = "select id, day, what from (select * from raw.events limit all) where day >= '{{ partition.start }}'"
+
+SHOWN = "/*---\nmaterialized: view\n---*/\nselect * from raw.events"
+ABOVE = SQL.replace("raw.events", "shown")
 
 
 def model(query: str = SQL, *, how: str = "time_column: day", more: str = "", **partitions: object) -> str:
@@ -407,6 +412,26 @@ def test_the_last_moment_of_a_window_is_in_it_however_fine(lab: Lab) -> None:
     assert built(lab) == DAYS
     lab.sql("update raw.events set what = 'c' where id = 1")
     assert "2026-02-25" in built(lab)
+    lab.assert_as_from_scratch()
+
+
+def test_what_moves_while_partitions_are_built_is_read_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written between their queries and the end of the build is none that they have read."""
+    lab.files = {"models/days.sql": model(), "models/shown.sql": SHOWN, "models/above.sql": model(ABOVE)}
+    file = lab.root / "events.csv"
+    lab.root.mkdir(exist_ok=True)
+    file.write_text("id,day,what\n1,2026-02-25,a\n")
+    lab.sql("drop table raw.events", f"create view raw.events as select * from read_csv('{file}')")
+    versions = Parts.versions
+
+    def write_first(parts: Parts, transaction: WarehouseTransaction) -> Mapping[str, str]:
+        file.write_text(f"id,day,what\n1,2026-02-25,{parts.node.name}\n")
+        return versions(parts, transaction)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Parts, "versions", write_first)
+        lab.run()
+    assert {"days", "above"} <= lab.run().built
     lab.assert_as_from_scratch()
 
 
