@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leapsql_core.errors import UsageError
 from leapsql_core.models import Decision, Deferral, Model, ObservedRelation, Relation, Trace
-from leapsql_core.planning import compare_own_tests
+from leapsql_core.planning import compare_own_tests, is_defined
 from leapsql_core.session import Planned, Session, masked, open_session, plan_session
 from leapsql_core.state import open_state_reader
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
@@ -127,13 +127,15 @@ def is_there(base: Base, path: str) -> bool:
 
 
 def _keeps_its_names(base: Base, path: str) -> bool:
-    """Tell whether what a view names means the same under the name that its database goes by here.
+    """Tell whether what a view names means the same here, seen from another database.
 
-    A view that names its own catalog would read another one, if that has to be called otherwise.
+    One that names its own catalog would read another one, if that has to be called otherwise; and what is named without
+    a schema, or is defined in its database, is looked for in the database that reads it.
     """
-    target, nodes = base.session.project.target, base.session.project.nodes
-    if base.catalog in (None, catalog_of(database_path(target, base.session.root))):
+    if base.catalog is None:
         return True
+    renamed = base.catalog != catalog_of(database_path(base.session.project.target, base.session.root))
+    nodes, traces = base.session.project.nodes, base.planned.snapshot.traces
     left, seen = [path], set[str]()
     while left:
         name = left.pop()
@@ -141,7 +143,9 @@ def _keeps_its_names(base: Base, path: str) -> bool:
         if name in seen or not isinstance(node, Model) or node.materialized != "view":
             continue
         seen.add(name)
-        if any(entry.relation.catalog for entry in node.inputs):
+        if any(not entry.relation.schema or (renamed and entry.relation.catalog) for entry in node.inputs):
+            return False
+        if name in traces and any(map(is_defined, traces[name].inputs)):
             return False
         left += [entry.name for entry in node.inputs]
     return True

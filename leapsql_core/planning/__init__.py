@@ -33,7 +33,7 @@ from leapsql_core.planning.schema_changes import (
     foreseen_change,
     may_differ,
 )
-from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_file, surroundings_of
+from leapsql_core.planning.surroundings import changed_surroundings, in_words, is_defined, is_file, surroundings_of
 from leapsql_core.planning.versions import (
     ALL_IN_ORDER,
     IN_ORDER,
@@ -82,6 +82,7 @@ __all__ = [
     "in_words",
     "inputs_by_window",
     "is_as_marked",
+    "is_defined",
     "is_file",
     "markers_to_adopt",
     "may_differ",

@@ -40,6 +40,11 @@ def is_macro(entry: TraceInput) -> bool:
     return entry.name.startswith(_MACRO)
 
 
+def is_defined(entry: TraceInput) -> bool:
+    """Tell whether an input of a trace is a macro or a type that the database defines."""
+    return entry.name.startswith((_MACRO, _TYPE))
+
+
 def surroundings_of(node: Node, observations: Observations, secrets: Secrets) -> tuple[TraceInput, ...]:
     """Return what a build of `node` rests on now beside its inputs; settings only where they are not as usual."""
     found: list[TraceInput] = []

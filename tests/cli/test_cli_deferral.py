@@ -349,6 +349,23 @@ def test_a_database_of_the_same_name_is_called_otherwise(branch: Branch) -> None
     )
 
 
+@pytest.mark.parametrize("shown", ["id from plain", "f(id) as id from raw.orders", "'b'::grade as id from raw.orders"])
+def test_a_view_that_would_mean_something_else_here_is_built_here(branch: Branch, shown: str) -> None:
+    """A table without a schema, a macro and a type are looked for in the database that reads the view."""
+    defined = (
+        "create table plain as select 5 as id",
+        "create macro f(x) as x + 100",
+        "create type grade as enum ('b')",
+    )
+    branch.sql(*defined)
+    branch.write("models/staging/loose.sql", f"/*---\nmaterialized: view\n---*/\nselect {shown}\n")
+    branch.write("models/marts/leaf.sql", "select max(id::varchar) as id from staging.loose\n")
+    branch.build_prod()
+    branch.sql(*defined, database="branch")
+    branch.edit("models/marts/leaf.sql", "id from", "id, 1 as more from")
+    assert branch.built().keys() == {"staging.loose", "marts.leaf"}
+
+
 def test_schemas_of_one_database_need_no_second_one(tmp_path: Path) -> None:
     """Where environments are schemas, what is deferred is read in the other schema."""
     yaml = (
