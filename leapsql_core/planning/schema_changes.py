@@ -84,10 +84,12 @@ def may_differ(
             columns = observations.source_columns.get(entry.name)
             if columns is None or columns != seen.get(entry.name):
                 return True
-        elif isinstance(node, Model) and node.materialized == "view":
-            if may_differ(node, project, traces, observations, since=since or trace.built_at):
-                return True
-        elif node.path not in traces or traces[node.path].built_at > (since or trace.built_at):
+            continue
+        if node.path not in traces or traces[node.path].built_at > (since or trace.built_at):
+            return True
+        if not isinstance(node, Model) or node.materialized != "view":
+            continue
+        if may_differ(node, project, traces, observations, since=since or trace.built_at):
             return True
     return False
 

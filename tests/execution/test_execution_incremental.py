@@ -378,3 +378,15 @@ def test_only_builds_that_succeed_in_this_environment_are_last_runs(windowed: La
     windowed.environment = "dev"
     assert windowed.run().built == {"log"}
     assert windowed.rows("select since from main.log order by id") == [("never",), (first,)]
+
+
+def test_a_view_that_was_made_anew_since_may_show_other_columns(make_lab: Make) -> None:
+    """It has seen what its source holds now, and the table that grows from it has not."""
+    grows = "/*---\nmaterialized: incremental\nunique_key: id\n---*/\nselect id, x from shown\n"
+    shown = "/*---\nmaterialized: view\n---*/\nselect id, x from raw.wide\n"
+    lab = make_lab({"models/grows.sql": grows, "models/shown.sql": shown})
+    lab.sql("create schema if not exists raw", "create table raw.wide as select 1 as id, 2 as x")
+    lab.run()
+    lab.sql("create or replace table raw.wide as select 1 as id, 2::bigint as x")
+    lab.run("shown", force=True)
+    assert "its batch has other columns: x: INTEGER → BIGINT" in lab.plan().decisions["grows"].detail
