@@ -8,12 +8,13 @@ DAGSTER_HOME := $(CURDIR)/.dagster_home
 
 ROUNDS ?= 1
 
-.PHONY: help demo dev test lint unit browser test-matrix torture bench pictures clean
+.PHONY: help demo dev test lint unit browser coverage test-matrix torture bench pictures clean
 
 help:
 	@echo "make demo         build the example project through Dagster, twice"
 	@echo "make dev          open the example project in the Dagster UI"
 	@echo "make test         run every check and test"
+	@echo "make coverage     run the tests once more, and show which lines of the core none of them reaches"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
 	@echo "make torture      kill, fill, race, damage and fuzz for some ten minutes (ROUNDS=3 for longer, SEED=7 to repeat)"
 	@echo "make bench        measure what each task costs here, beside DuckDB alone, dbt and SQLMesh (about an hour)"
@@ -47,6 +48,10 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 unit: $(INSTALLED)
+	$(BIN)/pytest --numprocesses 2 --ignore=tests/browser
+
+# Apart from the tests, for it slows them down by an eighth.
+coverage: $(INSTALLED)
 	$(BIN)/pytest --numprocesses 2 --ignore=tests/browser --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 # One after the other, for they share one deployment; without Chromium they are left out.

@@ -204,6 +204,20 @@ def holds_window(text: str, partitioning: Partitioning) -> bool:
     return any(placeholder in text for placeholder in PLACEHOLDERS.facts(partitioning).values())
 
 
+def as_written(text: str) -> str:
+    """Return a text that was rendered with placeholders as its author wrote it: with ``{{ partition.start }}`` there.
+
+    >>> as_written("day >= '1004-04-04 00:00:00'")
+    "day >= '{{ partition.start }}'"
+    """
+    key = PLACEHOLDERS.key
+    keys = (f"leapsql-partition-{key}", f"{key}-07:00", key)
+    for placeholder in (PLACEHOLDERS.start, PLACEHOLDERS.end, *keys):
+        name = {PLACEHOLDERS.start: "start", PLACEHOLDERS.end: "end"}.get(placeholder, "key")
+        text = text.replace(placeholder, f"{{{{ partition.{name} }}}}")
+    return text
+
+
 def fill(text: str, partitioning: Partitioning, values: Any) -> str:
     """Return a text with its placeholders replaced by what `values`, a partition or other placeholders, have there."""
     said = values.facts(partitioning) if isinstance(values, Placeholders) else facts_of_partition(values)

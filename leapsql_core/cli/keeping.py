@@ -123,7 +123,8 @@ def _pruned_page(pruned: Pruned, *, done: bool) -> list[Block]:
     if pruned.runs_held:
         it = "it" if pruned.runs_held == 1 else "them"
         lines.append(line(f"held: {counted(pruned.runs_held, 'old run')}, with what still rests on {it}"))
-    lines.append(line(f"the file {'is' if done else 'would be'} {size(pruned.bytes_freed)} smaller"))
+    if pruned.rows or pruned.bytes_freed:
+        lines.append(line(f"the file {'is' if done else 'would be'} {size(pruned.bytes_freed)} smaller"))
     return paragraph(lines)
 
 

@@ -14,9 +14,12 @@ from leapsql_core.planning import Plan
 
 
 def stream_notices(
-    project: Project, plan: Plan, *, adopted: Sequence[str] = (), verbose: bool = False
+    project: Project, plan: Plan, *, adopted: Sequence[str] = (), tested: bool = False, verbose: bool = False
 ) -> Iterator[Line]:
-    """Yield each notice in one line; `adopted` are models whose builds the state had lost."""
+    """Yield each notice in one line; `adopted` are models whose builds the state had lost.
+
+    Where tests alone are run (`tested`), what has none was selected all the same, and is not said not to be.
+    """
     for problem in project.warnings:
         yield line(Cell("warning: ", "warn"), in_one_line(problem))
     if project.deferral is not None:
@@ -27,7 +30,8 @@ def stream_notices(
             yield line(Cell("not selected, and not the same there: ", "warn"), named)
     if plan.stale_parents:
         named = some_of(plan.stale_parents, all_of_them=verbose)
-        yield line(Cell("not selected, but out of date: ", "warn"), named)
+        who = "read by what was tested" if tested else "not selected"
+        yield line(Cell(f"{who}, but out of date: ", "warn"), named)
     if adopted:
         said = "taken over from the warehouse, for the state did not know the builds: "
         yield line(Cell(said, "warn"), some_of(adopted, all_of_them=verbose))
@@ -45,9 +49,9 @@ def deferral_facts(project: Project) -> dict[str, Any]:
     return {"deferred": said}
 
 
-def say_notices(project: Project, plan: Plan, *, adopted: Sequence[str] = ()) -> None:
+def say_notices(project: Project, plan: Plan, *, adopted: Sequence[str] = (), tested: bool = False) -> None:
     """Write the notices to standard error, for an answer that has no place for them."""
-    for notice in stream_notices(project, plan, adopted=adopted, verbose=True):
+    for notice in stream_notices(project, plan, adopted=adopted, tested=tested, verbose=True):
         warn("".join(cell.text for cell in notice).removeprefix("warning: "))
 
 

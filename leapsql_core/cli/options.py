@@ -99,17 +99,21 @@ def partitions(function: Function) -> Function:
         "--partitions",
         "--partition",
         metavar="START..END",
+        multiple=True,
         callback=_as_range,
         help="Of models with partitions, build these alone: one key, or the first and the last.",
     )(function)
 
 
-def _as_range(_: click.Context, __: click.Parameter, value: str | None) -> PartitionRange | None:
-    if value is None:
+def _as_range(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> PartitionRange | None:
+    if not given:
         return None
-    first, dots, last = value.partition("..")
+    if len(given) > 1:
+        # The last of them would win, and the others not be built: nobody means that.
+        raise click.BadParameter(f"{' and '.join(given)} are given; say it once: START..END means several.")
+    first, dots, last = given[0].partition("..")
     if not first or (dots and not last):
-        raise click.BadParameter(f"{value!r} is no key and no START..END.")
+        raise click.BadParameter(f"{given[0]!r} is no key and no START..END.")
     return first, last or first
 
 

@@ -76,7 +76,8 @@ def plan(
     page = [
         *_stream_table(decisions, mask=mask, unread=unread, verbose=verbose),
         *paragraph(stream_notices(session.project, planned.plan, adopted=planned.lost, verbose=verbose)),
-        *paragraph(_stream_summary(decisions, unread=unread)),
+        *paragraph([] if not unread else [line(Cell(unread, "warn"))]),
+        *paragraph([_summary(decisions)]),
     ]
     if form_of(settings.output) == "json":
         say_notices(session.project, planned.plan, adopted=planned.lost)
@@ -109,11 +110,9 @@ def _row(decision: Decision, *, mask: Callable[[str], str], unread: str) -> Line
     return row(*cells, style="quiet" if decision.action == "skip" else None)
 
 
-def _stream_summary(decisions: Sequence[Decision], *, unread: str) -> Iterator[Line]:
-    if unread:
-        yield line(Cell(unread, "warn"))
+def _summary(decisions: Sequence[Decision]) -> Line:
     counts = {action: sum(decision.action == action for decision in decisions) for action in ACTION_STYLES}
     words = {"build": "to build", "check": "to check", "skip": "unchanged"}
     said = [Cell(f"{counts[action]:,} {words[action]}", ACTION_STYLES[action]) for action in words if counts[action]]
     parts = [part for cell in said for part in (cell, Cell(", "))][:-1]
-    yield line(*parts) if parts else line("nothing is selected")
+    return line(*parts) if parts else line("nothing is selected")

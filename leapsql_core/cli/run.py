@@ -285,11 +285,11 @@ def _show_account(
     page = [
         *stream_result_blocks(results, verbose=verbose),
         *paragraph([] if account.left is None else [retry_line(account.left, list(plan.decisions))]),
-        *paragraph(stream_notices(session.project, plan, adopted=account.adopted, verbose=verbose)),
+        *paragraph(stream_notices(session.project, plan, adopted=account.adopted, tested=tested, verbose=verbose)),
         *paragraph([summary(results, seconds=seconds)]),
     ]
     if form_of(settings.output) == "json":
-        say_notices(session.project, plan, adopted=account.adopted)
+        say_notices(session.project, plan, adopted=account.adopted, tested=tested)
     show(settings.output, page, facts)
 
 

@@ -131,7 +131,7 @@ def begun_run(
 
 def _refusal(lease: Lease) -> StateError:
     mend = "One run at a time goes on in an environment: wait until it is done, or for longer, or end its process."
-    return StateError(f"the environment {lease.environment!r} is in use by {lease}", mend=mend)
+    return StateError(f"the environment `{lease.environment}` is in use by {lease}", mend=mend)
 
 
 @contextmanager

@@ -64,6 +64,8 @@ def _stream_batch_problems(written: YamlText, document: FrontmatterDocument) -> 
     """Yield what is missing for the batches of an incremental model."""
     if document.materialized != "incremental":
         return
+    if document.incremental.partitions != PartitionsDocument():
+        return  # what partitions need stands with them, and they have no strategy
     strategy, time_column = document.incremental.strategy, document.incremental.time_column
     if strategy in ("delete+insert", "merge") and not document.unique_key:
         cause = f"the strategy `{strategy}` needs `unique_key`"
@@ -71,7 +73,6 @@ def _stream_batch_problems(written: YamlText, document: FrontmatterDocument) -> 
     if strategy == "time_column" and time_column is None:
         cause = "the strategy `time_column` needs the column's name"
         yield written.problem(("incremental", "strategy"), cause, "Add `time_column: name` under `incremental`.")
-    is_whole = document.incremental.partitions == PartitionsDocument()
-    if strategy != "time_column" and time_column is not None and is_whole:
+    if strategy != "time_column" and time_column is not None:
         cause = "`time_column` is for the strategy of that name"
         yield written.problem(("incremental", "time_column"), cause, "Add `strategy: time_column` beside it.")

@@ -11,6 +11,7 @@ from leapsql_core.hashing import canonical_json, config_facts, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import Column, Model, Node, Query, Reason, Relation, Seed, Trace
 from leapsql_core.names import fold
+from leapsql_core.partitions import as_written
 from leapsql_core.planning.observations import Texts
 from leapsql_core.planning.versions import ALL_IN_ORDER
 from leapsql_core.sql import same_tokens
@@ -123,7 +124,7 @@ def _compare_query(
 def first_difference(pairs: list[tuple[str, str]]) -> str:
     """Return the first lines that differ, as ``old → new``."""
     for before, now in pairs:
-        old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in (before, now))
+        old, new = ([line.strip() for line in as_written(text).splitlines() if line.strip()] for text in (before, now))
         for kind, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
             if kind == "replace":
                 before_line, now_line = _around_the_difference(old[i], new[k])
@@ -137,7 +138,7 @@ def first_difference(pairs: list[tuple[str, str]]) -> str:
 
 def unified_difference(before: str, now: str, name_before: str, name_now: str) -> str:
     """Return all that differs between two texts, as a unified diff under the names given."""
-    lines = (before.splitlines(), now.splitlines())
+    lines = (as_written(before).splitlines(), as_written(now).splitlines())
     return "\n".join(difflib.unified_diff(*lines, name_before, name_now, lineterm="", n=3))
 
 

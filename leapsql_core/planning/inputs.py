@@ -86,7 +86,8 @@ def _compare_one(
 ) -> Decision | None:
     """Return what one input asks for: a build, a check, or nothing."""
     if fold(str(entry.relation)) != fold(before.relation):
-        detail = f"{entry.name} is {entry.relation} now, and was {before.relation}"
+        is_now = f"the source {entry.relation}" if entry.name in project.sources else entry.relation
+        detail = f"{entry.name} is {is_now} now, and was {before.relation}"
         return _build(node, "resolved_differently", detail)
     if column_set_key(entry.columns) != column_set_key(before.columns):
         return _compare_columns(node, entry, before, book=book, pending=pending)

@@ -45,7 +45,7 @@ def take_stock(
     """Return the partitions of a node, ``None`` if it has none by its configuration.
 
     Raises:
-        SelectionError: a partition was asked for that there is not.
+        SelectionError: a partition was asked for that there is not, or the last before the first.
     """
     partitioning = partitioning_of(node)
     if partitioning is None:
@@ -57,10 +57,18 @@ def take_stock(
         listed = list_partitions(partitioning, observations.now)
     keys = [partition.key for partition in listed]
     if asked is not None:
-        keys = keys[_place(node, keys, asked[0]) : _place(node, keys, asked[1]) + 1]
+        keys = keys[_places(node, keys, asked)]
     # Of another kind there are none to take away: the whole table is made anew then.
     gone = (any_partition(partitioning, key) for key in sorted(found) if found[key] is None)
     return Stock(listed, standing, frozenset(keys), tuple(partition for partition in gone if partition is not None))
+
+
+def _places(node: Node, keys: Sequence[str], asked: PartitionRange) -> slice:
+    first, last = (_place(node, keys, key) for key in asked)
+    if last < first:
+        cause = f"of {node.path} the partition `{asked[1]}` comes before `{asked[0]}`"
+        raise SelectionError(cause, mend=f"Write {asked[1]}..{asked[0]}.")
+    return slice(first, last + 1)
 
 
 def _place(node: Node, keys: Sequence[str], key: str) -> int:

@@ -104,18 +104,18 @@ def no_lease(run: Run) -> StateError:
 def unknown_environment(name: str, known: Iterable[str]) -> StateError:
     """Refuse an environment that the state does not know."""
     mend = did_you_mean(name, known, otherwise="`leapsql env list` lists the environments.")
-    return StateError(f"the state knows no environment {name!r}", mend=mend)
+    return StateError(f"the state knows no environment `{name}`", mend=mend)
 
 
 def environment_exists(name: str) -> StateError:
     """Refuse to create an environment twice."""
-    return StateError(f"there is an environment {name!r} already", mend="Choose another name, or use this one.")
+    return StateError(f"there is an environment `{name}` already", mend="Choose another name, or use this one.")
 
 
 def environment_runs(name: str, run_id: str) -> StateError:
     """Refuse to delete an environment under a run."""
     mend = "Wait until it has ended; if its process is gone, the next run of its environment ends it."
-    return StateError(f"the environment {name!r} cannot be deleted while run {run_id!r} is running", mend=mend)
+    return StateError(f"the environment `{name}` cannot be deleted while run {run_id} is running", mend=mend)
 
 
 def check_status(status: str) -> None:

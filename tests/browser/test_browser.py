@@ -25,7 +25,7 @@ ENDLESS = "WHERE (SELECT count(*) FROM range(300_000_000_000) AS r(i) WHERE hash
 PARTITIONED = """\
 /*---
 materialized: incremental
-incremental: {time_column: flight_date, partitions: {every: daily, start: 2013-01-01, end: 2013-01-04}}
+incremental: {time_column: flight_date, partitions: {every: daily, start: 2013-06-24, end: 2013-06-27}}
 ---*/
 SELECT flight_date, count(*) AS flights FROM staging.stg_flights GROUP BY flight_date
 """
@@ -218,7 +218,7 @@ def test_a_backfill_of_three_partitions_is_one_run(page: Page, deployment: Deplo
         dialog.get_by_role("button", name="Launch").last.click()
         run = deployment.wait_for_run(number)
         assert deployment.paths(run) == {"marts/daily_flights"}
-        days = [f"2013-01-0{day}" for day in (1, 2, 3)]
+        days = [f"2013-06-{day}" for day in (24, 25, 26)]
         assert deployment.partitions("marts", "daily_flights") == days
         found = deployment.warehouse("SELECT DISTINCT flight_date::VARCHAR FROM marts.daily_flights ORDER BY 1")
         assert [day for (day,) in found] == days

@@ -36,7 +36,7 @@ def test_an_environment_can_be_created_before_its_first_run(shop: Shop) -> None:
     assert listed(shop) == {"prod": (0, 0, "abc")}
     again = shop.leapsql("env", "create", "prod")
     assert again.status == 2
-    assert "there is an environment 'prod' already" in again.err
+    assert "there is an environment `prod` already" in again.err
     strange = shop.leapsql("env", "create", "prud")
     assert strange.status == 2
     assert "leapsql.yaml has no environment `prud`" in strange.err

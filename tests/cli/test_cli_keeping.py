@@ -200,6 +200,7 @@ def test_what_is_young_or_stands_is_not_forgotten(built: Shop) -> None:
     built.leapsql("run")
     answer = built.leapsql("state", "prune", "--older-than", "12h")
     assert (answer.status, "nothing to forget" in answer.out) == (0, True)
+    assert "smaller" not in answer.out
     lines = built.text("state", "prune", "--older-than", "0h", "--yes").splitlines()
     assert lines[:2] == ["forgotten: 1 run, 5 model runs", "held: 1 old run, with what still rests on it"]
     assert lines[2].startswith("the file is ")

@@ -155,6 +155,13 @@ def test_what_is_gone_from_the_project_cannot_be_retried(shop: Shop) -> None:
     assert answer.out.endswith(" has left is gone from the project: marts.customers\n")
 
 
+def test_partitions_are_said_once(shop: Shop) -> None:
+    """Given twice the last would win, and the others would not be built."""
+    answer = shop.leapsql("run", "--partition", "2024-01-02", "--partitions", "2024-01-03..2024-01-04")
+    assert answer.status == 2
+    assert "2024-01-02 and 2024-01-03..2024-01-04 are given; say it once" in answer.err
+
+
 def test_a_retry_is_of_the_partitions_that_it_names(shop: Shop) -> None:
     """As the run that failed was; the others stay missing until a run is of them."""
     shop.write(

@@ -228,6 +228,13 @@ def test_what_is_out_of_date_and_was_not_selected_is_said_in_one_line(built: Sho
         assert said == ["not selected, but out of date: staging.orders"]
 
 
+def test_a_test_of_everything_calls_nothing_unselected(built: Shop) -> None:
+    """A model without tests was selected with the others: what is said is that they read it as it was."""
+    built.edit("models/staging/orders.sql", "id, customer, amount", "id, customer, amount * 2 as amount")
+    said = [line for line in built.leapsql("test").lines if "out of date" in line]
+    assert said == ["read by what was tested, but out of date: staging.orders"]
+
+
 def test_a_warning_of_the_project_is_one_line(shop: Shop) -> None:
     """Warnings stand below the table, each in its own line with its mend."""
     shop.edit("leapsql.yaml", "name: shop", "name: shop\nsources: {raw.ordrs: {}}")

@@ -106,7 +106,7 @@ def test_a_run_that_need_not_wait_longer_is_status_2(slow: Shop, program: Progra
     answer = slow.leapsql("run", "--wait", "0")
     [(run_id, host)] = ask(slow, "SELECT run_id, host FROM leases")
     assert (answer.status, answer.out) == (2, "")
-    said = f"Error: the environment 'dev' is in use by run {run_id} of process {first.pid} on {host}\n"
+    said = f"Error: the environment `dev` is in use by run {run_id} of process {first.pid} on {host}\n"
     assert answer.err.startswith(said)
     assert ask(slow, "SELECT status FROM runs ORDER BY started_at") == [("completed",), ("running",)]
     end(first)

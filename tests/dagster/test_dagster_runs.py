@@ -338,7 +338,7 @@ def test_a_run_waits_for_another_run_of_the_environment_and_fails_when_that_take
         assert not result.success
         said = messages(result, shop.instance)
         assert f"waiting for run {other.id} of {holder}, which holds the environment dev" in said
-        assert f"the environment 'dev' is in use by run {other.id} of {holder}" in said
+        assert f"the environment `dev` is in use by run {other.id} of {holder}" in said
         assert shop.state("SELECT count(*) FROM runs") == before
         assert shop.run(tags={"leapsql/environment": "prod"}).success
         store.complete_run(other.id, "cancelled")

@@ -259,6 +259,15 @@ def test_a_changed_query_makes_all_partitions_stale(lab: Lab) -> None:
     assert lab.rows("select distinct what from main.days order by 1") == [("A",), ("B",), ("new",)]
 
 
+def test_what_changed_in_a_query_is_shown_with_the_names_of_the_window(lab: Lab) -> None:
+    """As the author wrote it, and not with the dates that stand for the window in the text that is hashed."""
+    lab.run()
+    lab.replace("models/days.sql", "'{{ partition.start }}'", "'{{ partition.start }}'::timestamp")
+    detail = lab.plan().decisions["days"].detail
+    assert "partition.start }}'::timestamp" in detail
+    assert "1004" not in detail
+
+
 def test_part_of_a_changed_query_leaves_the_rest_to_be_built(lab: Lab) -> None:
     """What was asked for has the new code, the others keep their old rows, and are stale until they are built."""
     lab.run()
@@ -293,6 +302,7 @@ def test_a_run_of_some_partitions_builds_those_of_them_that_are_stale(lab: Lab) 
         (("2026-02-20", "2026-02-26"), "days has no partition `2026-02-20`"),
         (("2026-02-25", "2026-03-01"), "the partition `2026-03-01` of days has not ended yet"),
         (("yesterday", "yesterday"), "days has no partition `yesterday`"),
+        (("2026-02-26", "2026-02-25"), "of days the partition `2026-02-25` comes before `2026-02-26`"),
     ],
 )
 def test_a_partition_that_there_is_not_is_refused(lab: Lab, asked: tuple[str, str], said: str) -> None:

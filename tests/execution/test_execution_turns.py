@@ -72,7 +72,7 @@ def test_a_second_run_is_refused_when_the_waiting_is_over_and_leaves_no_row(make
     with pytest.raises(StateError) as refusal:
         lab.run()
     assert refusal.value.cause == (
-        f"the environment 'dev' is in use by run {started.run_id} of process 1 on laboratory"
+        f"the environment `dev` is in use by run {started.run_id} of process 1 on laboratory"
     )
     assert "wait until it is done" in refusal.value.mend
     assert [run.id for run in lab.state.list_runs()] == [started.run_id]

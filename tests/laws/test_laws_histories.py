@@ -106,7 +106,7 @@ def above(world: RandomProject, selection: list[str]) -> set[str]:
     return found - set(selection)
 
 
-@law(40)
+@law(25)
 @given(choice=choices)
 def test_nothing_is_built_without_a_cause(choice: Choice) -> None:
     """A model that is built was asked for, or its code changed, or its relation is astray, or what it reads changed.

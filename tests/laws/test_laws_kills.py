@@ -60,7 +60,7 @@ def without_strangers(world: RandomProject) -> list[Callable[[], str]]:
     return [happens for happens in world.happenings() if happens != world.replace_relation]
 
 
-@law(60)
+@law(40)
 @given(choice=choices)
 def test_a_batch_is_applied_once_wherever_a_run_is_killed(choice: Choice) -> None:
     """Not twice and not never, though nothing in the batch itself says that it was applied."""

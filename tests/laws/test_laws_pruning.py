@@ -71,7 +71,7 @@ def check_pruning(lab: Lab, path: Path, retention: Retention) -> None:
     assert again == Pruned(0, 0, 0, 0, 0, 0, pruned.runs_held, 0)
 
 
-@law(12)
+@law(8)
 @given(choice=choices)
 def test_a_plan_and_its_reasons_are_the_same_after_pruning(choice: Choice) -> None:
     """Whatever was built, failed, moved or deleted before, and whatever is forgotten.

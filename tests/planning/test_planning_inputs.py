@@ -91,6 +91,8 @@ def test_a_hidden_input_that_moves_is_told() -> None:
     world = World({**CHAIN, "models/d.sql": model("select 1 as x", depends_on="[b]")})
     world.edit({"models/b.sql": model("select x from a", schema="mart")})
     assert world.decide("d").detail == "b is mart.b now, and was main.b"
+    world.edit({"models/b.sql": None})
+    assert world.decide("d").detail == "b is the source b now, and was main.b"
 
 
 def test_a_batch_that_reads_more_than_the_first_build_counts() -> None:

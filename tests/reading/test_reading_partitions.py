@@ -145,6 +145,12 @@ def test_what_partitions_may_not_say_is_told_at_its_line(said: str, found: str) 
     assert found in problems(said)
 
 
+def test_a_strategy_beside_partitions_is_one_problem() -> None:
+    """What it would need is not asked for: it has to go."""
+    said = "time_column: day\nstrategy: merge\npartitions: {every: daily, start: 2024-01-01}"
+    assert problems(said) == ["5: a partition replaces its window: it has no strategy"]
+
+
 def test_partitions_are_of_incremental_models() -> None:
     """A table is replaced whole."""
     files = incremental("time_column: day\npartitions: {every: daily, start: 2024-01-01}")

@@ -220,7 +220,7 @@ def test_an_environment_can_be_created_before_it_is_used(store: StateStore) -> N
 def test_an_environment_cannot_be_created_twice(store: StateStore) -> None:
     """The one that is there keeps its commit."""
     store.create_environment("prod", commit_ref="abc")
-    with pytest.raises(StateError, match="an environment 'prod' already"):
+    with pytest.raises(StateError, match="an environment `prod` already"):
         store.create_environment("prod", commit_ref="def")
     assert store.get_environment("prod").commit_ref == "abc"
 
@@ -245,7 +245,7 @@ def test_the_commit_of_an_environment_is_noted_and_taken_back(store: StateStore,
 def test_an_unknown_environment_is_refused_with_the_nearest_one(store: StateStore, ask: object) -> None:
     """A typing mistake is mended by reading the message."""
     store.create_environment("prod")
-    with pytest.raises(StateError, match=r"no environment 'prd'\n    Did you mean prod\?"):
+    with pytest.raises(StateError, match=r"no environment `prd`\n    Did you mean prod\?"):
         ask(store)  # type: ignore[operator]
 
 
@@ -274,7 +274,7 @@ def test_an_environment_is_not_deleted_under_a_run(store: StateStore) -> None:
     record_new_build(store, environment="dev")
     run = store.create_run("dev")
     before = contents(store)
-    with pytest.raises(StateError, match=f"'dev' cannot be deleted while run '{run.id}' is running"):
+    with pytest.raises(StateError, match=f"`dev` cannot be deleted while run {run.id} is running"):
         store.delete_environment("dev")
     assert contents(store) == before
     store.complete_run(run.id, "cancelled")
