@@ -79,7 +79,7 @@ def feed(folder: Path, launcher: Launcher, account: Account, seed: int) -> None:
         there = [place for place in places if Path(place).exists()]
         if not there:
             continue
-        many = "1000" if variable == "LEAPSQL_FUZZ" else "60"
+        many = "200" if variable == "LEAPSQL_FUZZ" else "60"
         command = [sys.executable, "-m", "pytest", "-q", "--hypothesis-show-statistics", *there]
         command += ["-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, variable: many}, check=False)
