@@ -72,7 +72,7 @@ def source_line(text: str, source: str, keys: KeyPath) -> int:
     written = read_yaml(text, file=CONFIG_FILE)
     entries = written.data.get("sources")
     for name in entries if isinstance(entries, dict) else ():
-        if name.casefold() == source.casefold():
+        if fold(name) == fold(source):
             return written.line_of(("sources", name, *keys))
     return written.line_of(("sources",))
 

@@ -85,7 +85,7 @@ def _untestable(course: Course, node: Node) -> str | None:
     for test, to in zip(node.config.tests, node.tested, strict=True) if isinstance(node, Model) else ():
         columns = None if to is None else seen.get(to)
         names = [column.name for column in columns or ()]
-        if columns is not None and test.field is not None and test.field.casefold() not in map(str.casefold, names):
+        if columns is not None and test.field is not None and fold(test.field) not in map(fold, names):
             hint = did_you_mean(test.field, names, otherwise=f"It has: {', '.join(names)}.")
             return f"test {test.label}: {to} has no column `{test.field}`\n    {hint}"
     return None
