@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -207,13 +207,16 @@ def read_texts(state: StateReader, session: Session, snapshot: Snapshot) -> Text
 def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | None, *, history: str | None) -> Seen:
     """Look at the warehouse, read only; one that is in use is not looked at, one that is not there is empty.
 
-    Builds that it knows of and the state of this `history` does not are taken for what they are.
+    What the target attaches is looked at either way. Builds that the warehouse knows of and the state of this `history`
+    does not are taken for what they are.
     """
-    project, settings, now = session.project, _settings(session), utc_now()
-    if not warehouse_exists(project.target, root=session.root):
+    project, target, settings, now = session.project, session.project.target, _settings(session), utc_now()
+    is_there = warehouse_exists(target, root=session.root)
+    if not is_there and not target.attached:
         return Seen(snapshot, Observations(relations={}, settings=settings, now=now))
     try:
-        warehouse = open_warehouse(project.target, root=session.root, read_only=True)
+        empty = replace(target, database=":memory:")
+        warehouse = open_warehouse(target if is_there else empty, root=session.root, read_only=is_there)
     except WarehouseError as exc:
         if not exc.in_use:
             raise

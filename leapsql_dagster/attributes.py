@@ -1,6 +1,7 @@
-"""What may stand in the `defs.yaml` of a project beside its own place: op, jobs, schedules and sensors."""
+"""What may stand in the `defs.yaml` of a project, part by part: project, op, jobs, schedules, sensors, observations."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import dagster as dg
@@ -9,6 +10,9 @@ from dagster.components.resolved.core_models import (
     SingleRunBackfillPolicyModel,
     resolve_backfill_policy,
 )
+
+from leapsql_dagster.automation import read_condition
+from leapsql_dagster.loading import LeapSQLProject
 
 Words = str | Sequence[str]
 Status = Literal["RUNNING", "STOPPED"]
@@ -47,6 +51,20 @@ class ProjectAttributes(dg.Model, dg.Resolvable):
     database: Annotated[
         str | None, dg.Resolver.default(description="The database, instead of the target's in leapsql.yaml.")
     ] = None
+    defer_to: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="The environment of production: what it holds just so is read there, and not built.",
+            examples=["prod"],
+        ),
+    ] = None
+    state_of: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="The state file of `defer_to`, from the folder of this file, instead of the configured one.",
+            examples=["{{ env.LEAPSQL_STATE_OF_PROD }}"],
+        ),
+    ] = None
     repository_url: Annotated[
         str | None,
         dg.Resolver.default(
@@ -54,6 +72,27 @@ class ProjectAttributes(dg.Model, dg.Resolvable):
             examples=["https://github.com/acme/shop/blob/main/sql"],
         ),
     ] = None
+
+
+def project_of(context: dg.ResolutionContext, given: Any) -> LeapSQLProject:
+    """Return the project that is written; its paths are relative to the file that it is written in."""
+    if isinstance(given, str):
+        return LeapSQLProject(context.resolve_source_relative_path(context.resolve_value(given, as_type=str)))
+    said = ProjectAttributes.resolve_from_model(context, given)
+
+    def beside(path: str | None) -> Path | None:
+        return None if path is None else context.resolve_source_relative_path(path)
+
+    return LeapSQLProject(
+        context.resolve_source_relative_path(said.project_dir),
+        environment=said.environment,
+        variables=said.variables,
+        state_path=beside(said.state_path),
+        database=said.database,
+        defer_to=said.defer_to,
+        state_of=beside(said.state_of),
+        repository_url=said.repository_url,
+    )
 
 
 class RetryAttributes(dg.Model, dg.Resolvable):
@@ -132,6 +171,12 @@ class JobAttributes(dg.Model, dg.Resolvable):
     ] = None
     description: Annotated[str | None, _DESCRIPTION] = None
     tags: Annotated[Mapping[str, str] | None, _TAGS] = None
+    executor: Annotated[
+        Literal["in_process", "multiprocess"],
+        dg.Resolver.default(
+            description="Whether all steps run in one process, as one DuckDB file wants it, or each in its own."
+        ),
+    ] = "in_process"
 
 
 class ScheduleAttributes(dg.Model, dg.Resolvable):
@@ -181,3 +226,61 @@ class SensorAttributes(dg.Model, dg.Resolvable):
     description: Annotated[str | None, _DESCRIPTION] = None
     tags: Annotated[Mapping[str, str] | None, _TAGS] = None
     default_status: Annotated[Status, _STATUS] = "STOPPED"
+
+
+class RunStatusAttributes(dg.Model, dg.Resolvable):
+    """A sensor that closes what killed runs have left open in the state."""
+
+    name: Annotated[
+        str | None, dg.Resolver.default(description="Its name; that of the op and `_run_status` by default.")
+    ] = None
+    minimum_interval_seconds: Annotated[int, dg.Resolver.default(description="Seconds between two looks.")] = 60
+    description: Annotated[str | None, _DESCRIPTION] = None
+    default_status: Annotated[Status, _STATUS] = "STOPPED"
+
+
+def _condition(context: dg.ResolutionContext, given: Any) -> dg.AutomationCondition[Any] | None:
+    """Return a condition that is written in words, as beside a model, or made by a template."""
+    said = context.resolve_value(given)
+    return read_condition(said) if isinstance(said, str) else said
+
+
+class AutomationAttributes(dg.Model, dg.Resolvable):
+    """The sensors that evaluate automation conditions of models, where the plan is at hand."""
+
+    condition: Annotated[
+        Any,  # a condition or None; pydantic knows no conditions
+        dg.Resolver(
+            _condition,
+            model_field_type=str | None,
+            description="The condition of models without one of their own, written as beside a model.",
+            examples=["needs_build & ~in_progress", "{{ automation_condition.eager() }}"],
+        ),
+    ] = None
+    name: Annotated[
+        str | None, dg.Resolver.default(description="Their name; that of the op and `_automation` by default.")
+    ] = None
+    mode: Annotated[
+        Literal["all", "changed"],
+        dg.Resolver.default(description="Whether runs build all that is asked for, or what of it has to be built."),
+    ] = "changed"
+    minimum_interval_seconds: Annotated[int, dg.Resolver.default(description="Seconds between two looks.")] = 30
+    run_tags: Annotated[Mapping[str, str] | None, _TAGS] = None
+    description: Annotated[str | None, _DESCRIPTION] = None
+    default_status: Annotated[Status, _STATUS] = "STOPPED"
+
+
+class ObservationAttributes(dg.Model, dg.Resolvable):
+    """Observable assets for the sources of the project that no other project here makes."""
+
+    exclude: Annotated[
+        Sequence[str],
+        dg.Resolver.default(description="Sources that other assets make.", examples=[["ml.scores"]]),
+    ] = ()
+    name: Annotated[
+        str | None,
+        dg.Resolver.default(description="The name of their op; that of the project's and `_sources` by default."),
+    ] = None
+    group_name: Annotated[
+        str | None, dg.Resolver.default(description="Their group, instead of what the translation says.")
+    ] = None

@@ -10,27 +10,29 @@ from typing import Annotated, Any
 import dagster as dg
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 
-from leapsql_core import Node, Source, UsageError, did_you_mean
+from leapsql_core import Node, Source
 from leapsql_dagster.assets import leapsql_assets
 from leapsql_dagster.attributes import (
     EXCLUDE,
     SELECT,
+    AutomationAttributes,
     JobAttributes,
+    ObservationAttributes,
     OpAttributes,
     ProjectAttributes,
+    RunStatusAttributes,
     ScheduleAttributes,
     SensorAttributes,
     Words,
+    project_of,
 )
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind
+from leapsql_dagster.declaring import Declared
 from leapsql_dagster.emitting import RunResult
-from leapsql_dagster.jobs import build_changed_models_job
 from leapsql_dagster.joining import external_source_specs, join_assets
 from leapsql_dagster.loading import LeapSQLProject
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.scaffolding import LeapSQLProjectScaffolder
-from leapsql_dagster.schedules import build_changed_models_schedule
-from leapsql_dagster.sensors import build_changed_models_sensor
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
@@ -38,22 +40,6 @@ _RESOURCE_KEY = "leapsql"
 
 #: The resource of every component that says nothing of its own: Dagster takes one key for one object.
 _RESOURCE = LeapSQLResource()
-
-
-def _project(context: dg.ResolutionContext, given: Any) -> LeapSQLProject:
-    """Return the project that is written; its paths are relative to the file that it is written in."""
-    if isinstance(given, str):
-        return LeapSQLProject(context.resolve_source_relative_path(context.resolve_value(given, as_type=str)))
-    said = ProjectAttributes.resolve_from_model(context, given)
-    state = said.state_path
-    return LeapSQLProject(
-        context.resolve_source_relative_path(said.project_dir),
-        environment=said.environment,
-        variables=said.variables,
-        state_path=None if state is None else context.resolve_source_relative_path(state),
-        database=said.database,
-        repository_url=said.repository_url,
-    )
 
 
 @dg.scaffold_with(LeapSQLProjectScaffolder)
@@ -70,7 +56,7 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
     project: Annotated[
         LeapSQLProject,
         dg.Resolver(
-            _project,
+            project_of,
             model_field_type=str | ProjectAttributes.model(),
             description="The folder of the project, from the folder of this file; or where it lies and as what.",
             examples=["../../sql", {"project_dir": "../../sql", "variables": {"least": 10}}],
@@ -136,6 +122,27 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
             examples=[[{"minimum_interval_seconds": 60, "default_status": "RUNNING"}]],
         ),
     ] = ()
+    run_status_sensor: Annotated[
+        RunStatusAttributes | None,
+        dg.Resolver.default(
+            description="A sensor that closes what killed runs have left open in the state.",
+            examples=[{"default_status": "RUNNING"}],
+        ),
+    ] = None
+    automation: Annotated[
+        AutomationAttributes | None,
+        dg.Resolver.default(
+            description="Sensors that evaluate the automation conditions of models, those of the plan among them.",
+            examples=[{"condition": "needs_build & ~in_progress", "default_status": "RUNNING"}],
+        ),
+    ] = None
+    observable_sources: Annotated[
+        ObservationAttributes | None,
+        dg.Resolver.default(
+            description="Make sources that no project here builds assets that Dagster can observe.",
+            examples=[{"exclude": ["ml.scores"], "group_name": "lake"}],
+        ),
+    ] = None
     external_sources: Annotated[
         bool,
         dg.Resolver.default(
@@ -174,12 +181,21 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
         others = context.component_tree.get_all_components(of_type=LeapSQLProjectComponent)
         beside = [one for other in others if other is not self for one in other.assets]
         assets = join_assets(self.assets, beside=beside)
-        jobs = self._jobs(assets)
+        made = Declared(assets, self._op_name, self._key, self._resources.get(self._key))
+        jobs = made.jobs(self.jobs)
+        observed = [] if self.observable_sources is None else made.observations(self.observable_sources)
+        sensors: list[dg.SensorDefinition] = [made.sensor(said, jobs) for said in self.sensors]
+        sensors += [] if self.run_status_sensor is None else [made.run_status_sensor(self.run_status_sensor)]
+        sensors += [] if self.automation is None else made.automation_sensors(self.automation)
         return dg.Definitions(
-            assets=[*assets, *(external_source_specs(assets) if self.external_sources else [])],
+            assets=[
+                *assets,
+                *observed,
+                *(external_source_specs([*assets, *observed]) if self.external_sources else []),
+            ],
             jobs=list(jobs.values()),
-            schedules=[self._schedule(said, assets, jobs) for said in self.schedules],
-            sensors=[self._sensor(said, assets, jobs) for said in self.sensors],
+            schedules=[made.schedule(said, jobs) for said in self.schedules],
+            sensors=sensors,
             resources=self._resources,
         )
 
@@ -231,61 +247,6 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
         folder = Path(self.project.project_dir).absolute().name
         return _NOT_IN_NAMES.sub("_", "_".join([*prefix, folder]))
 
-    def _jobs(self, assets: Sequence[dg.AssetsDefinition]) -> dict[str, Any]:
-        jobs: dict[str, Any] = {}
-        for said in self.jobs:
-            name = said.name or f"{self._op_name}_changed_models"
-            jobs[name] = build_changed_models_job(
-                assets,
-                name=name,
-                select=said.select,
-                exclude=said.exclude,
-                also=None if said.also is None else dg.AssetSelection.from_string(said.also),
-                resource=self._resources.get(self._key),
-                resource_key=self._key,
-                description=said.description,
-                tags=said.tags,
-            )
-        return jobs
-
-    def _schedule(
-        self, said: ScheduleAttributes, assets: Sequence[dg.AssetsDefinition], jobs: Mapping[str, Any]
-    ) -> dg.ScheduleDefinition:
-        return build_changed_models_schedule(
-            assets,
-            job=_job_named(said.job, jobs),
-            cron_schedule=said.cron_schedule,
-            name=said.name,
-            environment=said.environment,
-            select=said.select,
-            exclude=said.exclude,
-            execution_timezone=said.execution_timezone,
-            resource_key=self._key,
-            tags=None if said.tags is None else dict(said.tags),
-            description=said.description,
-            default_status=dg.DefaultScheduleStatus[said.default_status],
-        )
-
-    def _sensor(
-        self, said: SensorAttributes, assets: Sequence[dg.AssetsDefinition], jobs: Mapping[str, Any]
-    ) -> dg.SensorDefinition:
-        return build_changed_models_sensor(
-            assets,
-            job=_job_named(said.job, jobs),
-            name=said.name,
-            environment=said.environment,
-            select=said.select,
-            exclude=said.exclude,
-            minimum_interval_seconds=said.minimum_interval_seconds,
-            max_models=said.max_models,
-            max_attempts=said.max_attempts,
-            retry_after_seconds=said.retry_after_seconds,
-            tags=said.tags,
-            resource_key=self._key,
-            description=said.description,
-            default_status=dg.DefaultSensorStatus[said.default_status],
-        )
-
 
 class _Translator(DagsterLeapSQLTranslator):
     """Asks the component, whose `get_asset_spec` a subclass may have overridden."""
@@ -295,11 +256,3 @@ class _Translator(DagsterLeapSQLTranslator):
 
     def get_asset_spec(self, node: Node | Source) -> dg.AssetSpec:
         return self._component.get_asset_spec(node)
-
-
-def _job_named(name: str | None, jobs: Mapping[str, Any]) -> Any:
-    wanted = next(iter(jobs), "") if name is None else name
-    if wanted not in jobs:
-        known = f"Known: {', '.join(jobs)}." if jobs else "Write one under `jobs`."
-        raise UsageError(f"there is no job `{wanted}`", mend=did_you_mean(wanted, jobs, otherwise=known))
-    return jobs[wanted]

@@ -31,7 +31,7 @@ def _close(results: "weakref.ref[Generator[RunResult, None, None]]") -> None:
         left.close()
 
 
-class LeapSQLResource(DuckDBResource):
+class LeapSQLResource(DuckDBResource, extra="forbid"):
     """Builds models, and connects Python assets to the database that they are built in.
 
     Where a project lies and which environment it is built in belong to its assets (`LeapSQLProject`); the fields here

@@ -157,8 +157,8 @@ def _build(
     if not here:
         return
     options = replace(options, selection=here, partitions=asked_for(context, [nodes[path] for path in here]))
-    checked, keys = set[str](), telling.loaded.keys
-    observed = keys_observed(context, (keys[name] for name in telling.session.project.sources if name in keys))
+    checked = set[str]()
+    observed = keys_observed(context, _sources_seen_whole(telling))
     with closing(_events(context, telling.session, options, means)) as events:
         for event in events:
             if isinstance(event, RunStarted):
@@ -174,6 +174,17 @@ def _build(
         raise LeapSQLError(f"the run ended and said nothing of {', '.join(unsaid)}")
     log_checked(context, telling.session, telling.finished, checked)
     log_skipped(context, [event for event in telling.finished.values() if event.status == "skipped"])
+
+
+def _sources_seen_whole(telling: Telling) -> list[dg.AssetKey]:
+    """Return the sources that a run looks at as an observation does: none, where it leaves models to production.
+
+    The version of a source is of all that is read of it, and those that are left may read more.
+    """
+    project, keys = telling.session.project, telling.loaded.keys
+    if telling.loaded.session.project.nodes.keys() - project.nodes.keys():
+        return []
+    return [keys[name] for name in project.sources if name in keys]
 
 
 def _check(

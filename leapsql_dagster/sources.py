@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from leapsql_core import LeapSQLError, Source, plan_session, source_versions
+from leapsql_core import LeapSQLError, Source, defer, plan_session, source_versions
 from leapsql_dagster.asking import project_for
 from leapsql_dagster.loading import LoadedAssets, loaded_assets_of
 from leapsql_dagster.stepping import quietly
@@ -22,20 +22,17 @@ def build_observable_sources(
 ) -> dg.AssetsDefinition:
     """Return observable assets for the sources of a project, so that Dagster knows when they moved.
 
-    An observation takes the version of what is read of a source, by whomever. Runs that build from observed sources
-    report what they saw, so that consumers are fresh afterwards. `exclude` names sources that other assets make; those
-    versioned ``never`` or ``always`` have no version to observe and are left out. `group_name` wins over what the
-    translator says.
+    An observation takes the version of what is read of a source, by whomever; in a branch, of the source that a build
+    would read there, which may lie in production. Runs that build from observed sources report what they saw, so that
+    consumers are fresh afterwards; a run that leaves models to production does not, for it looks at less. `exclude`
+    names sources that other assets make; those versioned ``never`` or ``always`` have no version to observe and are
+    left out. `group_name` wins over what the translator says.
 
     Raises:
         LeapSQLError: `assets` were not made by `leapsql_assets`, or there is no source to observe.
     """
     loaded = loaded_assets_of(assets if isinstance(assets, dg.AssetsDefinition) else assets[0])
-    observed = [
-        source
-        for source in loaded.session.project.sources.values()
-        if source.name not in exclude and source.config.version in ("data", "column")
-    ]
+    observed = observable_sources(loaded, exclude=exclude)
     if not observed:
         raise LeapSQLError("the project has no source to observe", mend="Leave build_observable_sources out.")
     specs = [_spec(loaded, source, group_name) for source in observed]
@@ -59,9 +56,24 @@ def build_observable_sources(
     return decorate(observe)
 
 
+def observable_sources(loaded: LoadedAssets, *, exclude: Collection[str] = ()) -> list[Source]:
+    """Return the sources of a project that have a version to observe, but those that other assets make."""
+    return [
+        source
+        for source in loaded.session.project.sources.values()
+        if source.name not in exclude and source.config.version in ("data", "column")
+    ]
+
+
 def _versions(loaded: LoadedAssets, resource: Any) -> dict[str, str]:
+    """Take the versions of sources where a build of the whole project would read them."""
     try:
-        observations = plan_session(project_for(loaded, resource).open()).observations
+        project = project_for(loaded, resource)
+        session = project.open()
+        base = project.base_of(session)
+        if base is not None:
+            session = defer(session, base, selection=list(session.project.nodes), force=True)
+        observations = plan_session(session).observations
     except LeapSQLError as exc:
         raise dg.Failure(description=str(exc)) from exc
     if observations.relations is None:

@@ -1,9 +1,13 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import FILES, Shop
+import yaml
+from dagster.components.testing import create_defs_folder_sandbox
+from dagster_shop import COMPONENT, FILES, Load, Shop
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +29,21 @@ def shop(tmp_path: Path, instance: dg.DagsterInstance) -> Shop:
     made = Shop(tmp_path / "shop", instance)
     made.write(FILES)
     return made
+
+
+@pytest.fixture
+def load(shop: Shop) -> Load:
+    """Write one `defs.yaml` for each set of attributes into a project of Dagster's, and load all of it."""
+
+    @contextmanager
+    def load(*attributes: Mapping[str, Any], component: str = COMPONENT) -> Iterator[dg.Definitions]:
+        with create_defs_folder_sandbox() as sandbox:
+            for n, said in enumerate(attributes):
+                folder = sandbox.defs_folder_path / f"part_{n}"
+                folder.mkdir()
+                document = {"type": component, "attributes": {"project": str(shop.root), **said}}
+                (folder / "defs.yaml").write_text(yaml.safe_dump(document))
+            with sandbox.build_all_defs() as definitions:
+                yield definitions
+
+    return load

@@ -3,8 +3,8 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,11 @@ group by customer
     "models/marts/totals.sql": "select sum(total) as total\nfrom marts.customers\n",
     "models/marts/order_count.sql": "select count(*) as orders\nfrom staging.orders\n",
 }
+
+
+#: Loads a `defs.yaml` for each set of attributes.
+Load = Callable[..., AbstractContextManager[dg.Definitions]]
+COMPONENT = "leapsql_dagster.LeapSQLProjectComponent"
 
 
 @dataclass
@@ -165,6 +170,12 @@ def begin_and_die(
 def get_job(definitions: dg.Definitions, name: str) -> dg.JobDefinition:
     """Return a job by name, on every supported version of Dagster."""
     return definitions.get_repository_def().get_job(name)
+
+
+def the_assets(definitions: dg.Definitions) -> dg.AssetsDefinition:
+    """Return the only assets that were made in Python."""
+    (assets,) = [one for one in definitions.assets or [] if isinstance(one, dg.AssetsDefinition)]
+    return assets
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -8,16 +8,21 @@ import pytest
 from dagster_shop import Shop, materialized, messages
 
 from leapsql_core import UsageError
-from leapsql_dagster import LeapSQLResource, build_automation_sensors, needs_build
+from leapsql_dagster import LeapSQLResource, build_automation_sensors, build_observable_sources, needs_build
 from leapsql_dagster.ci import build_changed, changed_keys
 
 TOTALS, CUSTOMERS = "models/marts/totals.sql", "models/marts/customers.sql"
 
 
+def production(shop: Shop) -> dict[str, Any]:
+    """Return as what production is read."""
+    return {"environment": "prod", "state_path": shop.root / "prod-state.db"}
+
+
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
     """A project that is built in production, in a state of its own; from now on it is read as a branch."""
-    shop.project_options = {"environment": "prod", "state_path": shop.root / "prod-state.db"}
+    shop.project_options = production(shop)
     assert shop.run().success
     shop.project_options = {"environment": "dev", "defer_to": "prod", "state_of": shop.root / "prod-state.db"}
     return shop
@@ -142,3 +147,50 @@ def test_conditions_of_a_branch_ask_for_what_differs(shop: Shop) -> None:
     assert asked() == ["marts/totals"]
     assert shop.run().success
     assert asked() == []
+
+
+@pytest.mark.parametrize("built", [False, True], ids=["before anything is built", "after a build"])
+def test_sources_are_observed_where_the_branch_reads_them(shop: Shop, built: bool) -> None:
+    """In production's database: what moves there is another version, and it is the one that production would see."""
+    shop.query("create schema raw; create table raw.events as select 1 as id, 'a' as note", database="prod")
+    shop.write({"models/marts/events.sql": "select id, note from raw.events"})
+    if built:
+        assert materialized(shop.run()) == ["marts/events"]
+    assert (shop.root / ".leapsql/warehouse.duckdb").exists() == built
+    first = observed(shop)
+    assert first == observed(shop)
+    shop.query("insert into raw.events values (2, 'b')", database="prod")
+    moved = observed(shop)
+    assert moved != first
+    shop.project_options = production(shop)
+    assert observed(shop) == moved
+
+
+def test_a_run_that_leaves_models_to_production_tells_of_no_source(shop: Shop) -> None:
+    """It looks only at what its own models read, and another version would make their consumers look stale."""
+    shop.query("create schema raw; create table raw.events as select 1 as id, 'a' as note", database="prod")
+    shop.write(
+        {"models/marts/ids.sql": "select id from raw.events", "models/marts/notes.sql": "select note from raw.events"}
+    )
+    here, shop.project_options = (
+        shop.project_options,
+        {"environment": "prod", "state_path": shop.root / "prod-state.db"},
+    )
+    assert shop.run().success
+    shop.project_options = here
+    shop.edit("models/marts/ids.sql", "select id", "select -id as id")
+    sources = build_observable_sources(shop.assets())
+    result = shop.run(shop.definitions(sources))
+    assert materialized(result) == ["marts/ids"]
+    assert result.get_asset_observation_events() == []
+    everything = shop.run(shop.definitions(sources), tags={"leapsql/mode": "all"})
+    assert [one.asset_key for one in everything.get_asset_observation_events()] == [dg.AssetKey(["raw", "events"])]
+
+
+def observed(shop: Shop) -> str:
+    """Observe the only source, and return its version."""
+    sources = build_observable_sources(shop.assets())
+    job = dg.define_asset_job("observe", selection=dg.AssetSelection.assets(*sources.keys))
+    definitions = dg.Definitions(assets=[sources], jobs=[job], resources={"leapsql": LeapSQLResource()})
+    (event,) = shop.run(definitions, job="observe").get_asset_observation_events()
+    return str((event.asset_observation_data.asset_observation.tags or {})["dagster/data_version"])

@@ -2,8 +2,7 @@
 
 import importlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ import dagster as dg
 import pytest
 import yaml
 from dagster.components.testing import create_defs_folder_sandbox
-from dagster_shop import Shop, get_job, materialized
+from dagster_shop import COMPONENT, Load, Shop, get_job, materialized, the_assets
 
 from leapsql_core import Node, Source, UsageError
 from leapsql_dagster import LeapSQLProject, LeapSQLProjectComponent, LeapSQLResource, leapsql_assets
 from leapsql_dagster.loading import loaded_assets_of
 
-Load = Callable[..., AbstractContextManager[dg.Definitions]]
 REPOSITORY = Path(__file__).parents[2]
-TYPE = "leapsql_dagster.LeapSQLProjectComponent"
 
 
 class Loud(LeapSQLProjectComponent):
@@ -31,29 +28,6 @@ class Loud(LeapSQLProjectComponent):
     def execute(self, context: dg.AssetExecutionContext, leapsql: LeapSQLResource) -> Iterator[Any]:
         context.log.info("loud and clear")
         yield from super().execute(context, leapsql)
-
-
-@pytest.fixture
-def load(shop: Shop) -> Load:
-    """Write one `defs.yaml` for each set of attributes into a project of Dagster's, and load all of it."""
-
-    @contextmanager
-    def load(*attributes: Mapping[str, Any], component: str = TYPE) -> Iterator[dg.Definitions]:
-        with create_defs_folder_sandbox() as sandbox:
-            for n, said in enumerate(attributes):
-                folder = sandbox.defs_folder_path / f"part_{n}"
-                folder.mkdir()
-                document = {"type": component, "attributes": {"project": str(shop.root), **said}}
-                (folder / "defs.yaml").write_text(yaml.safe_dump(document))
-            with sandbox.build_all_defs() as definitions:
-                yield definitions
-
-    return load
-
-
-def the_assets(definitions: dg.Definitions) -> dg.AssetsDefinition:
-    (assets,) = [one for one in definitions.assets or [] if isinstance(one, dg.AssetsDefinition)]
-    return assets
 
 
 def spec_of(definitions: dg.Definitions, key: str) -> dg.AssetSpec:
@@ -76,7 +50,7 @@ def test_paths_are_relative_to_the_file_they_are_written_in(shop: Shop) -> None:
             {"leapsql.yaml": "target: {type: duckdb}\n", "models/a.sql": "select 1 as a"}
         )
         said = {"project": {"project_dir": "sql", "state_path": "kept/state.db"}}
-        (folder / "defs.yaml").write_text(yaml.safe_dump({"type": TYPE, "attributes": said}))
+        (folder / "defs.yaml").write_text(yaml.safe_dump({"type": COMPONENT, "attributes": said}))
         with sandbox.build_all_defs() as definitions:
             session = loaded_assets_of(the_assets(definitions)).session
             assert (session.root, session.state_path) == (
@@ -325,7 +299,7 @@ def test_the_package_registers_its_component() -> None:
     (module,) = project["entry-points"]["dagster_dg_cli.registry_modules"].values()
     found = [one for one in vars(importlib.import_module(module)).values() if isinstance(one, type)]
     assert [one for one in found if issubclass(one, dg.Component)] == [LeapSQLProjectComponent]
-    assert f"{module}.{LeapSQLProjectComponent.__name__}" == TYPE
+    assert f"{module}.{LeapSQLProjectComponent.__name__}" == COMPONENT
 
 
 def test_scaffolding_writes_a_project_that_loads(shop: Shop) -> None:
