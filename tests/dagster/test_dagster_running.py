@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -29,6 +30,46 @@ def test_runs_on_one_database_share_a_pool(shop: Shop) -> None:
     assert shop.assets(pool="other").op.pool == "other"
     shop.project_options = {"database": "/somewhere/my wh.duckdb"}
     assert shop.assets().op.pool == "duckdb_my_wh"
+
+
+def test_the_second_run_on_a_database_waits_for_the_slot_of_the_first(shop: Shop, tmp_path: Path) -> None:
+    """With a limit of 1, as Dagster counts: blocked while the op of the first run builds, next when that is done."""
+    told: list[bool] = []
+
+    @leapsql_assets(project=LeapSQLProject(shop.root))
+    def shop_models(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
+        storage = context.instance.event_log_storage
+        info = storage.get_concurrency_info("duckdb_warehouse")
+        assert [slot.run_id for slot in info.claimed_slots] == [context.run_id]
+        told.append(storage.claim_concurrency_slot("duckdb_warehouse", "second", "shop_models").is_claimed)
+        yield from leapsql.run(context)
+
+    home = tmp_path / "home"
+    home.mkdir()
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        instance.event_log_storage.set_concurrency_slots("duckdb_warehouse", 1)
+        resources = {"leapsql": LeapSQLResource()}
+        assert dg.materialize([shop_models], instance=instance, resources=resources).success
+        again = instance.event_log_storage.claim_concurrency_slot("duckdb_warehouse", "second", "shop_models")
+        assert (told, again.is_claimed) == ([False], True)
+
+
+# -------------------------------------------------------------------------------------------------- models in parallel
+
+
+@pytest.mark.parametrize("max_parallel", [1, 2])
+def test_as_many_models_are_in_building_at_once_as_are_allowed(shop: Shop, max_parallel: int) -> None:
+    """What the state has as running is counted whenever a model begins: two independent models, and never more."""
+    assert shop.run().success
+    for statement in (
+        "CREATE TABLE at_once (models INTEGER)",
+        "CREATE TRIGGER begun AFTER UPDATE OF status ON model_runs WHEN new.status = 'running' BEGIN"
+        " INSERT INTO at_once SELECT count(*) FROM model_runs WHERE run_id = new.run_id AND status = 'running'; END",
+    ):
+        shop.state(statement)
+    resource = LeapSQLResource(max_parallel=max_parallel)
+    assert len(materialized(shop.run(shop.definitions(resource=resource), tags={"leapsql/mode": "all"}))) == 5
+    assert shop.state("SELECT max(models), count(*) FROM at_once") == [(max_parallel, 5)]
 
 
 # ------------------------------------------------------------------------------------------------ one op for each model
