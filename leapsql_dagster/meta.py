@@ -109,7 +109,8 @@ def _read(node: Node | Source, said: Any) -> _Found:
         found.wrong.append(_Wrong((), f"`meta.{_KEY}` expects keys and values", "Write `meta: {dagster: {group: x}}`."))
         return found
     readers = _OF_SOURCES if isinstance(node, Source) else _READERS
-    found.wrong.extend(_stream_unknown(said, readers, ()))
+    elsewhere = () if isinstance(node, Source) else _READ_ELSEWHERE
+    found.wrong.extend(_stream_unknown(said, (*readers, *elsewhere), ()))
     for name, value in said.items():
         if name not in readers or value is None:
             continue
@@ -135,8 +136,6 @@ def _stream_unknown(said: Mapping[Any, Any], known: Iterable[str], within: tuple
     for name in said:
         if name not in names:
             mend = did_you_mean(str(name), names, otherwise=f"Known keys: {', '.join(names)}.")
-            if name == "partitions" and not within:
-                mend = "Write it under `incremental.partitions`: what has to be built hangs on it, too."
             yield _Wrong((*within, str(name)), f"unknown key `{'.'.join(('meta', _KEY, *within, str(name)))}`", mend)
 
 
@@ -206,6 +205,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "group": _group,
     "owners": _owners,
 }
+#: What the frontmatter was read with, for what has to be built hangs on it, too.
+_READ_ELSEWHERE = ("partitions",)
 _OF_SOURCES: Mapping[str, Callable[[Any], Any]] = {
     name: _READERS[name] for name in ("asset_key", "freshness_policy", "group", "owners")
 }

@@ -1,11 +1,11 @@
-"""``incremental.partitions:`` of a frontmatter."""
+"""Partitions in a frontmatter: ``incremental.partitions:``, or ``meta.dagster.partitions:``, which means the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leapsql_core.documents import KeyPath, YamlText
-from leapsql_core.errors import Problem
+from leapsql_core.documents import KeyPath, YamlText, validate_document
+from leapsql_core.errors import Problem, ProjectError
 from leapsql_core.frontmatter.schemas import FrontmatterDocument, PartitionsDocument
 from leapsql_core.models import Partitioning
 from leapsql_core.names import unfit_name
@@ -13,6 +13,27 @@ from leapsql_core.partitions import read_moment
 
 #: In which partitions may begin: windows of time go on from there, and are named by four digits.
 _YEARS = range(1900, 9000)
+
+
+#: Where partitions may stand: where a build finds them, or with what else a scheduler is told of the model.
+_AT: KeyPath = ("incremental", "partitions")
+_BESIDE: KeyPath = ("meta", "dagster", "partitions")
+
+
+def read_partitions(written: YamlText, document: FrontmatterDocument) -> tuple[PartitionsDocument, KeyPath]:
+    """Return what is written of partitions, and where.
+
+    Raises:
+        ProjectError: it stands beside the model and cannot be read, or is not the same in both places.
+    """
+    own, beside = document.incremental.partitions, document.meta.get("dagster")
+    if not isinstance(beside, dict) or beside.get("partitions") is None:
+        return own, _AT
+    said = validate_document(written, PartitionsDocument, at=_BESIDE)
+    if own not in (said, PartitionsDocument()):
+        cause = "`meta.dagster.partitions` says something else than `incremental.partitions`"
+        raise ProjectError([written.problem(_BESIDE, cause, "Take one of them out.")])
+    return said, _BESIDE
 
 
 def partitioning(document: PartitionsDocument) -> Partitioning | None:
@@ -29,9 +50,10 @@ def partitioning(document: PartitionsDocument) -> Partitioning | None:
     )
 
 
-def stream_partition_problems(written: YamlText, document: FrontmatterDocument) -> Iterator[Problem]:
-    """Yield what is wrong with the partitions of a model, or missing for them."""
-    said, at = document.incremental.partitions, ("incremental", "partitions")
+def stream_partition_problems(
+    written: YamlText, document: FrontmatterDocument, said: PartitionsDocument, at: KeyPath
+) -> Iterator[Problem]:
+    """Yield what is wrong with the partitions that stand `at`, or missing for them."""
     if said == PartitionsDocument():
         return
     if document.materialized != "incremental":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from leapsql_core.documents import YamlText, read_yaml, validate_document
 from leapsql_core.errors import Problem, ProjectError
 from leapsql_core.frontmatter.data_tests import read_tests
-from leapsql_core.frontmatter.partitioning import partitioning, stream_partition_problems
+from leapsql_core.frontmatter.partitioning import partitioning, read_partitions, stream_partition_problems
 from leapsql_core.frontmatter.schemas import FrontmatterDocument, PartitionsDocument
 from leapsql_core.models import DataTest, IncrementalConfig, ModelConfig
 
@@ -24,16 +24,20 @@ def read_frontmatter(text: str, *, file: str, first_line: int = 1) -> tuple[Mode
     tests = read_tests(written, lines, problems)
     try:
         document = validate_document(written, FrontmatterDocument)
+        partitions, at = read_partitions(written, document)
     except ProjectError as exc:
         raise ProjectError([*problems, *exc.problems]) from exc
-    problems.extend(_stream_batch_problems(written, document))
-    problems.extend(stream_partition_problems(written, document))
+    if partitions == PartitionsDocument():
+        problems.extend(_stream_batch_problems(written, document))
+    problems.extend(stream_partition_problems(written, document, partitions, at))
     if problems:
         raise ProjectError(problems)
-    return _make_config(document, tests), lines
+    if partitions != PartitionsDocument():
+        lines["incremental.partitions"] = written.line_of(at)
+    return _make_config(document, tests, partitions), lines
 
 
-def _make_config(document: FrontmatterDocument, tests: list[DataTest]) -> ModelConfig:
+def _make_config(document: FrontmatterDocument, tests: list[DataTest], partitions: PartitionsDocument) -> ModelConfig:
     incremental = document.incremental
     return ModelConfig(
         name=document.name,
@@ -53,7 +57,7 @@ def _make_config(document: FrontmatterDocument, tests: list[DataTest]) -> ModelC
             incremental.time_column,
             incremental.on_schema_change,
             incremental.on_query_change,
-            partitioning(incremental.partitions),
+            partitioning(partitions),
         ),
         volatile=document.volatile,
         enabled=document.enabled,
@@ -61,11 +65,9 @@ def _make_config(document: FrontmatterDocument, tests: list[DataTest]) -> ModelC
 
 
 def _stream_batch_problems(written: YamlText, document: FrontmatterDocument) -> Iterator[Problem]:
-    """Yield what is missing for the batches of an incremental model."""
+    """Yield what is missing for the batches of an incremental model without partitions: those have no strategy."""
     if document.materialized != "incremental":
         return
-    if document.incremental.partitions != PartitionsDocument():
-        return  # what partitions need stands with them, and they have no strategy
     strategy, time_column = document.incremental.strategy, document.incremental.time_column
     if strategy in ("delete+insert", "merge") and not document.unique_key:
         cause = f"the strategy `{strategy}` needs `unique_key`"

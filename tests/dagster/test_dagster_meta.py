@@ -93,10 +93,7 @@ def test_every_known_condition_is_dagster_s(shop: Shop) -> None:
     ("said", "complaint"),
     [
         ("{groop: bi}", "unknown key `meta.dagster.groop`\n    Did you mean group?"),
-        (
-            "{partitions: {every: daily}}",
-            "unknown key `meta.dagster.partitions`\n    Write it under `incremental.partitions`",
-        ),
+        ("{partitions: {every: daily, start: 2024-01-01}}", "partitions are of incremental models"),
         ("{asset_key: []}", "`asset_key`: expected the parts of a key"),
         ("{asset_key: a//b}", "`asset_key`: expected the parts of a key"),
         ("{group: my group}", "`group`: 'my group' cannot be a group"),
@@ -148,6 +145,31 @@ def test_meta_that_went_wrong_since_stops_the_tick_with_its_line(shop: Shop) -> 
     shop.write({"models/marts/totals.sql": "/*---\nmeta: {dagster: {grup: x}}\n---*/\nselect 1 as total"})
     with pytest.raises(ProjectError, match=r"totals\.sql:2: unknown key"):
         ask(loaded, None)
+
+
+def test_partitions_stand_there_too(shop: Shop) -> None:
+    """They are those of the asset, and of the build; a source has none."""
+    shop.write(
+        {
+            "models/days.sql": """/*---
+materialized: incremental
+incremental: {time_column: day}
+meta: {dagster: {group: bi, partitions: {every: daily, start: 2024-01-01, end: 2024-01-03}}}
+---*/
+select '{{ partition.start }}'::date as day
+"""
+        }
+    )
+    spec = shop.assets().get_asset_spec(dg.AssetKey(["main", "days"]))
+    assert spec.partitions_def is not None
+    assert (spec.group_name, spec.partitions_def.get_partition_keys()) == ("bi", ["2024-01-01", "2024-01-02"])
+    assert shop.run().success
+    assert shop.query("select count(*) from days") == [(2,)]
+    shop.write({"models/marts/totals.sql": "select total from raw.totals"})
+    sources = "sources: {raw.totals: {meta: {dagster: {partitions: {every: daily}}}}}\n"
+    shop.edit("leapsql.yaml", "vars:", f"{sources}vars:")
+    with pytest.raises(ProjectError, match=r"leapsql\.yaml:3: unknown key `meta\.dagster\.partitions`"):
+        shop.assets()
 
 
 def test_the_command_line_leaves_what_dagster_is_told_alone(shop: Shop) -> None:

@@ -16,12 +16,13 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-import yaml
 from dagster.components.testing import create_defs_folder_sandbox
 from docs_reading import code_in, find_table, read_blocks, read_page
 
 import leapsql_dagster
 from leapsql_core import find_catalog
+from leapsql_core.documents import read_yaml
+from leapsql_core.frontmatter.schemas import PartitionsDocument
 from leapsql_core.state import SqliteStateStore
 from leapsql_dagster import (
     LeapSQLProject,
@@ -146,10 +147,11 @@ def test_keys_and_conditions_beside_models_are_all_told() -> None:
     """The table holds each key, its examples can be read, and every name that a condition may hold is listed."""
     page = read_page(PAGE)
     rows = {code_in(row["key"])[0]: code_in(row["as in"]) for row in find_table(page, "key", "what it says")}
-    assert set(rows) == set(meta._READERS)
+    assert set(rows) == {*meta._READERS, *meta._READ_ELSEWHERE}
     for key, examples in rows.items():
         for example in examples:
-            assert meta._READERS[key](yaml.safe_load(example) if example[0] in "[{" else example)
+            read = meta._READERS.get(key, PartitionsDocument.model_validate)
+            assert read(read_yaml(f"{key}: {example}", file=PAGE).data[key] if example[0] in "[{" else example)
     assert {name for name in CONDITIONS if f"`{name}`" not in page} == set()
 
 

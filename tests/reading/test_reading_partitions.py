@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
-from projects import compile_project
+from projects import Lab, compile_project
 
 from leapsql_core.errors import ProjectError
 from leapsql_core.models import Every, Model, Partitioning
@@ -157,6 +158,64 @@ def test_partitions_are_of_incremental_models() -> None:
     text = files["models/m.sql"].replace("incremental\n", "table\n", 1)
     with pytest.raises(ProjectError, match="partitions are of incremental models"):
         compile_project({"models/m.sql": text})
+
+
+def beside(partitions: str, incremental: str = "time_column: day") -> dict[str, str]:
+    """Return a model whose partitions stand under ``meta.dagster``."""
+    text = f"materialized: incremental\nincremental: {{{incremental}}}\nmeta:\n  dagster:\n    partitions: {partitions}"
+    return {"models/m.sql": f"/*---\n{text}\n---*/\nselect 1 as day"}
+
+
+@pytest.mark.parametrize(
+    ("partitions", "others"),
+    [("{every: daily, start: 2024-01-01, end_offset: 2}", "time_column: day"), ("{keys: [a, b], column: day}", "")],
+)
+def test_partitions_may_stand_beside_what_dagster_is_told(partitions: str, others: str) -> None:
+    """Under `meta.dagster` they mean the same; in both places they may say the same."""
+    own = ", ".join(filter(None, [others, f"partitions: {partitions}"]))
+    (here,) = compile_project(incremental(f"{others}\npartitions: {partitions}".strip())).nodes.values()
+    for files in (beside(partitions, others), beside(partitions, own)):
+        (there,) = compile_project(files).nodes.values()
+        assert isinstance(here, Model)
+        assert isinstance(there, Model)
+        assert here.config.incremental == there.config.incremental
+        assert there.config.incremental.partitions is not None
+
+
+@pytest.mark.parametrize(
+    ("partitions", "others", "found"),
+    [
+        ("{every: daily}", "time_column: day", "6: partitions by time need a start"),
+        ("{evry: daily}", "time_column: day", "6: unknown key `evry`"),
+        ("daily", "time_column: day", '6: expected keys and values, found "daily"'),
+        ("{keys: [a], column: nothing}", "", "6: incremental.partitions: m has no column `nothing`"),
+        (
+            "{every: daily, start: 2024-01-01}",
+            "time_column: day, partitions: {every: daily, start: 2024-01-02}",
+            "6: `meta.dagster.partitions` says something else than `incremental.partitions`",
+        ),
+    ],
+)
+def test_what_is_wrong_beside_what_dagster_is_told_is_told_at_its_line(
+    partitions: str, others: str, found: str
+) -> None:
+    """By the command line, too: what has to be built hangs on it."""
+    with pytest.raises(ProjectError) as caught:
+        compile_project(beside(partitions, others))
+    assert [f"{one.line}: {one.cause}" for one in caught.value.problems] == [found]
+
+
+def test_partitions_that_move_beside_what_dagster_is_told_change_nothing(make_lab: Callable[..., Lab]) -> None:
+    """Only where they stand is another; with another end a partition is missing."""
+    text = "{every: daily, start: 2024-01-01, end: 2024-01-03}"
+    query = "select date '2024-01-01' + i as day from (select unnest([0, 1, 2])::int as i)"
+    files = {name: said.replace("select 1 as day", query) for name, said in beside(text).items()}
+    lab = make_lab(incremental(f"time_column: day\npartitions: {text}", query))
+    assert [one.key for one in lab.run()["m"].partitions] == ["2024-01-01", "2024-01-02"]
+    lab.edit(files)
+    assert lab.plan().decisions["m"].reason == "metadata_only"
+    lab.replace("models/m.sql", "end: 2024-01-03", "end: 2024-01-04")
+    assert [one.key for one in lab.run()["m"].partitions] == ["2024-01-03"]
 
 
 # ----------------------------------------------------------------------------------------------------------- templates
