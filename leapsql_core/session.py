@@ -288,7 +288,7 @@ def stream_session_run(
     if options.parallel < 1:
         raise UsageError("at least one model must be built at a time", mend="Give --threads 1 or more.")
     project, began = session.project, time.monotonic()
-    state = SqliteStateStore(session.state_path)
+    state = SqliteStateStore(session.state_path, on_wait=on_wait)
     state.open()
     with closing(state), masked(session):
         state.init_schema()

@@ -14,11 +14,18 @@ from leapsql_core.planning import Plan
 
 
 def stream_notices(
-    project: Project, plan: Plan, *, adopted: Sequence[str] = (), tested: bool = False, verbose: bool = False
+    project: Project,
+    plan: Plan,
+    *,
+    adopted: Sequence[str] = (),
+    lost: Sequence[str] = (),
+    tested: bool = False,
+    verbose: bool = False,
 ) -> Iterator[Line]:
-    """Yield each notice in one line; `adopted` are models whose builds the state had lost.
+    """Yield each notice in one line.
 
-    Where tests alone are run (`tested`), what has none was selected all the same, and is not said not to be.
+    `adopted` are models whose builds the state had lost and has again, `lost` those whose builds it still lacks. Where
+    tests alone are run (`tested`), what has none was selected all the same, and is not said not to be.
     """
     for problem in project.warnings:
         yield line(Cell("warning: ", "warn"), in_one_line(problem))
@@ -35,6 +42,9 @@ def stream_notices(
     if adopted:
         said = "taken over from the warehouse, for the state did not know the builds: "
         yield line(Cell(said, "warn"), some_of(adopted, all_of_them=verbose))
+    if lost:
+        said = "in the warehouse, and not known to the state until a run takes it over: "
+        yield line(Cell(said, "warn"), some_of(lost, all_of_them=verbose))
     if plan.orphans:
         named = some_of([orphan.relation for orphan in plan.orphans], all_of_them=verbose)
         yield line(Cell("in the warehouse, but no model makes it any more: ", "warn"), named)
@@ -49,9 +59,11 @@ def deferral_facts(project: Project) -> dict[str, Any]:
     return {"deferred": said}
 
 
-def say_notices(project: Project, plan: Plan, *, adopted: Sequence[str] = (), tested: bool = False) -> None:
+def say_notices(
+    project: Project, plan: Plan, *, adopted: Sequence[str] = (), lost: Sequence[str] = (), tested: bool = False
+) -> None:
     """Write the notices to standard error, for an answer that has no place for them."""
-    for notice in stream_notices(project, plan, adopted=adopted, tested=tested, verbose=True):
+    for notice in stream_notices(project, plan, adopted=adopted, lost=lost, tested=tested, verbose=True):
         warn("".join(cell.text for cell in notice).removeprefix("warning: "))
 
 

@@ -75,12 +75,12 @@ def plan(
     unread = planned.observations.unread if planned.observations.relations is None else ""
     page = [
         *_stream_table(decisions, mask=mask, unread=unread, verbose=verbose),
-        *paragraph(stream_notices(session.project, planned.plan, adopted=planned.lost, verbose=verbose)),
+        *paragraph(stream_notices(session.project, planned.plan, lost=planned.lost, verbose=verbose)),
         *paragraph([] if not unread else [line(Cell(unread, "warn"))]),
         *paragraph([_summary(decisions)]),
     ]
     if form_of(settings.output) == "json":
-        say_notices(session.project, planned.plan, adopted=planned.lost)
+        say_notices(session.project, planned.plan, lost=planned.lost)
     show(settings.output, page, facts)
     return 0
 

@@ -123,7 +123,7 @@ def _gone(planned: Planned) -> tuple[str, ...]:
 def _stream_notices(changes: Changes, planned: Planned, *, full: bool) -> Iterator[Line]:
     # What is gone from the project stands in the table.
     left = tuple(orphan for orphan in planned.plan.orphans if orphan.path not in changes.orphans)
-    yield from stream_notices(planned.project, replace(planned.plan, orphans=left), adopted=planned.lost, verbose=full)
+    yield from stream_notices(planned.project, replace(planned.plan, orphans=left), lost=planned.lost, verbose=full)
     if changes.recurring:
         said = Cell("built by every run, changed or not: ", "warn")
         yield line(said, some_of(changes.recurring, all_of_them=full))

@@ -17,6 +17,9 @@ MEMORY = ":memory:"
 #: How long a process waits for another one's write. A fact takes milliseconds; a migration may take much longer.
 WAIT_SECONDS = 120.0
 
+#: How long the wait for another one's write goes without saying.
+_MOMENT_MS = 1000
+
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _NOT_SHAREABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
@@ -85,13 +88,16 @@ def explained(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, *, write: bool) -> Iterator[None]:
+def transaction(
+    connection: sqlite3.Connection, *, write: bool, on_wait: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Run a block as one transaction: all of it is committed, or nothing.
 
     A writing one takes the write lock at once. One that reads first and writes later would fail, without waiting,
-    when another process has written in between.
+    when another process has written in between. `on_wait` is told where that lock is long in coming.
     """
-    connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not write or on_wait is None or not _taken_at_once(connection, on_wait):
+        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
         connection.execute("COMMIT")
@@ -100,6 +106,23 @@ def transaction(connection: sqlite3.Connection, *, write: bool) -> Iterator[None
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _taken_at_once(connection: sqlite3.Connection, on_wait: Callable[[], None]) -> bool:
+    """Take the write lock if another process gives it within a moment, and else tell `on_wait`."""
+    patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    connection.execute(f"PRAGMA busy_timeout = {min(patience, _MOMENT_MS):d}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as exc:
+        if result_code(exc) not in _BUSY:
+            raise
+    else:
+        return True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience:d}")
+    on_wait()
+    return False
 
 
 def connect_to_file(path: Path, *, wait_seconds: float = WAIT_SECONDS) -> sqlite3.Connection:

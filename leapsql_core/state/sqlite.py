@@ -56,8 +56,9 @@ def random_id() -> str:
 class SqliteStateStore(SqliteReading, StateStore):
     """A `StateStore` in the SQLite file `path`, or in memory for ``:memory:``; open it before use.
 
-    Processes may share the file and threads one store: each fact waits for its turn, at most `wait_seconds`.
-    `clock` returns aware times; `new_id` returns texts that never repeat.
+    Processes may share the file and threads one store: each fact waits for its turn, at most `wait_seconds`; `on_wait`
+    is told once if that takes longer than a moment. `clock` returns aware times; `new_id` returns texts that never
+    repeat.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class SqliteStateStore(SqliteReading, StateStore):
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = random_id,
         wait_seconds: float = WAIT_SECONDS,
+        on_wait: Callable[[str], None] | None = None,
         migrations: Sequence[Migration] = MIGRATIONS,
     ) -> None:
         self._place = os.fspath(path)
         self._clock = clock
         self._new_id = new_id
         self._wait_seconds = wait_seconds
+        self._on_wait = on_wait
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
         self._lock = Lock()
@@ -123,9 +126,15 @@ class SqliteStateStore(SqliteReading, StateStore):
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         # The schema is looked at in every transaction: a newer LeapSQL may have upgraded the file meanwhile.
-        with self._using() as connection, transaction(connection, write=True):
+        told = None if self._on_wait is None else self._tell_of_waiting
+        with self._using() as connection, transaction(connection, write=True, on_wait=told):
             check_current(connection, self._place, self._migrations)
             yield connection
+
+    def _tell_of_waiting(self) -> None:
+        if self._on_wait is not None:
+            self._on_wait(f"waiting for another process that holds the state {self._place}")
+            self._on_wait = None
 
     # --------------------------------------------------------------------------------------------------------- runs
 

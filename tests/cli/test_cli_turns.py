@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from cli_shop import Answer, Program, Shop
 
+from leapsql_core.execution import RunFinished, RunOptions
+from leapsql_core.session import open_session, stream_session_run
+
 #: It takes a second or more, in which its process can be stopped or killed.
 SLOW = "select count(*) as n from range(100000000) a, marts.totals t where hash(a.range, t.total) % 7 = 1\n"
 
@@ -123,3 +126,18 @@ def test_another_environment_does_not_wait(slow: Shop, program: Program) -> None
         ("prod", "completed"),
     ]
     end(first)
+
+
+def test_a_run_that_waits_for_the_state_says_so(built: Shop) -> None:
+    """For which file, while it waits; then it goes on."""
+    state, told = built.root / ".leapsql" / "state.db", list[str]()
+    with closing(sqlite3.connect(state, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def let_go(said: str) -> None:
+            told.append(said)
+            other.execute("ROLLBACK")
+
+        *_, last = stream_session_run(open_session(built.root, environ={}), RunOptions(), on_wait=let_go)
+    assert isinstance(last, RunFinished)
+    assert (last.status, told) == ("completed", [f"waiting for another process that holds the state {state}"])

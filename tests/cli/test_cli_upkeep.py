@@ -128,12 +128,14 @@ def test_a_lost_state_is_taken_over_by_a_repair(built: Shop) -> None:
 
 
 def test_what_a_run_takes_over_is_said(built: Shop) -> None:
-    """By the plan beforehand, and by the run."""
+    """By the plan as what a run would do, and by the run as what it did."""
     lose_state(built)
-    said = "taken over from the warehouse, for the state did not know the builds: raw_orders, staging.orders"
-    assert said in built.leapsql("plan").out
-    assert "Warning: taken over" not in built.leapsql("plan", "--output", "json").out
-    assert said in built.leapsql("run").out
+    models = "raw_orders, staging.orders"
+    planned = built.leapsql("plan").out
+    assert f"in the warehouse, and not known to the state until a run takes it over: {models}" in planned
+    assert "taken over" not in planned
+    assert "takes it over" not in built.leapsql("plan", "--output", "json").out
+    assert f"taken over from the warehouse, for the state did not know the builds: {models}" in built.leapsql("run").out
     assert "taken over" not in built.leapsql("run").out
 
 

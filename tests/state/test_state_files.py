@@ -344,6 +344,25 @@ def test_who_waits_in_vain_is_told_for_what(file_store: SqliteStateStore, path: 
         assert store.create_run("dev").status == "running"
 
 
+def test_who_waits_long_is_told_once_for_what(file_store: SqliteStateStore, path: Path) -> None:
+    """Not when the wait is over, but while it goes on; facts that need not wait say nothing."""
+    told: list[str] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+
+        def let_go(said: str) -> None:
+            told.append(said)
+            other.execute("ROLLBACK")
+
+        with closing(SqliteStateStore(path, on_wait=let_go)) as store:
+            store.open()
+            store.create_run("dev")
+            assert told == []
+            other.execute("BEGIN IMMEDIATE")
+            run = store.create_run("dev")
+            assert told == [f"waiting for another process that holds the state {path}"]
+            assert file_store.get_run(run.id) == run
+
+
 def test_the_switch_to_wal_waits_its_turn(path: Path) -> None:
     """SQLite refuses it at once while another looks at the file; it is tried until the other is done."""
     with closing(connect_to_file(path, wait_seconds=0)) as connection, closing(plain(path)) as other:
