@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -38,7 +39,7 @@ from leapsql_core.execution import (
 )
 from leapsql_core.hashing import fingerprint_bytes
 from leapsql_core.models import Holder, Lineage, ModelRun, Project, QueryScan, Relation, Seed, Snapshot, Target
-from leapsql_core.planning import InputColumns, Plan, Texts, plan, seeds_rewritten, texts_needed
+from leapsql_core.planning import InputColumns, Plan, Prove, Texts, plan, seeds_rewritten, texts_needed
 from leapsql_core.protocols import Build, StateStore
 from leapsql_core.rendering import MacroFile
 from leapsql_core.seeds import version_of_rows
@@ -83,6 +84,12 @@ class RememberingAnalyst(Analyst):
 
 _ANALYST = RememberingAnalyst()
 
+#: What laboratories were compiled to last, by all that it comes from; and what proves their queries equal, by target.
+_COMPILED: dict[str, tuple[Compiler, Project]] = {}
+_MOST_COMPILED = 20
+_PROOFS: dict[str, Prove] = {}
+_OPEN = ExitStack()
+
 
 def make_compiler(
     files: Files,
@@ -115,8 +122,7 @@ def make_compiler(
             if root is None:
                 columns: tuple[str, ...] = tuple(text.splitlines()[0].split(","))
             else:
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).write_text(text)
+                write_seed(root / path, text)
                 columns = _ANALYST.seed_columns(root / path, content_hash)
             seeds[path.relative_to("seeds")] = SeedFile(name, content_hash, columns)
     return Compiler(
@@ -126,6 +132,12 @@ def make_compiler(
         catalog=catalog_of(config.target.database),
         analyst=_ANALYST,
     )
+
+
+def write_seed(path: Path, text: str) -> None:
+    """Write the file of a seed, which is the only one of a project that has to be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def compile_project(files: Files, **options: Any) -> Project:
@@ -221,7 +233,7 @@ class Lab:
         self.state.close()
 
     def open_warehouse(self) -> DuckDBWarehouse:
-        config = self.compiler.compile().target if self.files else None
+        config = self.project.target if self.files else None
         settings = {} if config is None else config.settings
         return DuckDBWarehouse.open(self.database, settings, read_only=False, waiting=Waiting())
 
@@ -259,22 +271,39 @@ class Lab:
 
     @property
     def compiler(self) -> Compiler:
-        return make_compiler(
-            self.files,
-            environment=self.environment,
-            variables=self.variables,
-            environ=self.environ,
-            root=self.root,
-        )
+        return self._compiled()[0]
 
     @property
     def project(self) -> Project:
-        return self.compiler.compile()
+        return self._compiled()[1]
+
+    def _compiled(self) -> tuple[Compiler, Project]:
+        """Compile the files as they are, once for all that asks while they stay so."""
+        facts = [sorted(self.files.items()), self.environment, self.variables, sorted(self.environ.items()), self.root]
+        key = repr(facts)
+        if key not in _COMPILED:
+            compiler = make_compiler(
+                self.files,
+                environment=self.environment,
+                variables=self.variables,
+                environ=self.environ,
+                root=self.root,
+            )
+            while len(_COMPILED) >= _MOST_COMPILED:
+                del _COMPILED[next(iter(_COMPILED))]
+            _COMPILED[key] = (compiler, compiler.compile())
+        for name, text in self.files.items():
+            if name.startswith("seeds/"):
+                write_seed(self.root / name, text)
+        return _COMPILED[key]
 
     def prove(self, before: str, now: str, inputs: InputColumns) -> bool:
         """Tell whether two resolved texts are one query, as a session does."""
-        with proving(self.project.target, catalog="memory") as prove:
-            return prove(before, now, inputs)
+        target = self.project.target
+        key = repr(target)
+        if key not in _PROOFS:
+            _PROOFS[key] = _OPEN.enter_context(proving(target, catalog="memory"))
+        return _PROOFS[key](before, now, inputs)
 
     def file_version(self, pattern: str) -> str | None:
         """Return the version of the files that a pattern means, ``None`` if there are none."""
@@ -289,8 +318,7 @@ class Lab:
             return None
 
     def workshop(self, **changes: Any) -> Workshop:
-        compiler = self.compiler
-        project = compiler.compile()
+        compiler, project = self._compiled()
         parts: dict[str, Any] = {
             "project": project,
             "warehouse": self.warehouse,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,13 @@ _MODULES: Final = ("errors.py", "hashing.py", "masking.py", "models.py", "names.
 
 def origin(database: object) -> list[str]:
     """Return the versions of all that takes part in an answer, with `database` as the database's parser."""
-    return [*map(version, _LIBRARIES), platform.python_version(), _code_version(type(database).__module__)]
+    return [*_versions(version), platform.python_version(), _code_version(type(database).__module__)]
+
+
+@cache
+def _versions(read: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the versions of the libraries; what `read` reads for one is a long text."""
+    return tuple(map(read, _LIBRARIES))
 
 
 @cache

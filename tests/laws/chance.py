@@ -8,19 +8,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from projects import Lab, compile_project
-
-from leapsql_core.models import Project
-from leapsql_core.planning import InputColumns, Prove
-from leapsql_core.session import proving
+from projects import Lab
 
 Item = TypeVar("Item")
 
@@ -63,37 +58,11 @@ def law(examples: int) -> settings:
     )
 
 
-_OPEN = ExitStack()
-
-
-@cache
-def _proofs() -> Prove:
-    """Return what all laboratories prove queries equal with, in one database, for their target is the same."""
-    target = compile_project({"leapsql.yaml": CONFIGURATION}).target
-    return _OPEN.enter_context(proving(target, catalog="memory"))
-
-
-class LawLab(Lab):
-    """A laboratory that compiles its files once, and opens no database of its own to prove queries equal."""
-
-    _compiled: tuple[Any, Project] | None = None
-
-    @property
-    def project(self) -> Project:
-        files = [self.files, self.environ]
-        if self._compiled is None or self._compiled[0] != files:
-            self._compiled = (files, super().project)
-        return self._compiled[1]
-
-    def prove(self, before: str, now: str, inputs: InputColumns) -> bool:
-        return _proofs()(before, now, inputs)
-
-
 @contextmanager
 def laboratory(**options: Any) -> Iterator[Lab]:
     """Make a laboratory without models, and clear it away."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = LawLab(Path(folder) / "lab", {"leapsql.yaml": CONFIGURATION}, **options)
+        lab = Lab(Path(folder) / "lab", {"leapsql.yaml": CONFIGURATION}, **options)
         try:
             yield lab
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from leapsql_core.errors import QueryError
@@ -44,11 +45,7 @@ def read_macros(cursor: DuckDBPyConnection, types: Mapping[str, str]) -> dict[st
     defined: dict[str, list[list[str]]] = {}
     for name, *definition in rows:
         defined.setdefault(fold(str(name)), []).append([str(part) for part in definition])
-    parser = DuckDBParser()
-    try:
-        closed = {name: all(_is_closed(parser, kind, text) for kind, *_, text in defined[name]) for name in defined}
-    finally:
-        parser.close()
+    closed = {name: all(_is_closed(kind, text) for kind, *_, text in defined[name]) for name in defined}
     return {name: _version(name, defined, closed, types) for name in defined}
 
 
@@ -67,12 +64,16 @@ def _version(
     return fingerprint([*([other, defined[other]] for other in sorted(reached)), *([named] if named else [])])
 
 
-def _is_closed(parser: DuckDBParser, kind: str, text: str) -> bool:
-    """Tell whether a definition alone decides what it comes to, given its arguments."""
+@lru_cache(maxsize=1024)
+def _is_closed(kind: str, text: str) -> bool:
+    """Tell whether a definition alone decides what it comes to, given its arguments; opening a parser takes long."""
     query = text if kind == "table_macro" else f"SELECT ({text}\n)"
+    parser = DuckDBParser()
     try:
         reading = parser.read(query)
     except QueryError:
         return False
+    finally:
+        parser.close()
     calls = read_calls(query)
     return reading is not None and not reading.tables and not calls.volatile and not calls.files
