@@ -161,4 +161,4 @@ def wait_until(holds: Callable[[], bool], what: str, *, seconds: float) -> None:
     while not holds():
         if time.monotonic() > ends:
             raise TimeoutError(f"waited {seconds:.0f} s until {what}")
-        time.sleep(0.5)
+        time.sleep(1)

@@ -92,6 +92,17 @@ def test_a_backfill_of_three_partitions_is_one_run_and_one_transaction(shop: Sho
     assert runs == 3
 
 
+def test_a_backfill_may_be_a_transaction_for_each_partition(shop: Shop) -> None:
+    """With a policy of many runs, each of one partition: one that fails leaves what the others committed."""
+    assert shop.assets().backfill_policy == dg.BackfillPolicy.single_run()
+    policy = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+    assert shop.assets(backfill_policy=policy).backfill_policy == policy
+    shop.edit("models/days.sql", "select id, day", "select id, case id when 5 then error('no') else day end as day")
+    ended = [materialize(shop, "visits", "days", first=day).success for day in DAYS[:3]]
+    assert ended == [True, False, True]
+    assert shop.query("select distinct day::varchar from days order by 1") == [(DAYS[0],), (DAYS[2],)]
+
+
 def test_one_partition_is_materialized_by_its_key(shop: Shop) -> None:
     """Materialize builds what was clicked; in changed mode what stands is skipped."""
     materialize(shop, "visits")
