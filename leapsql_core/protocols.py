@@ -160,6 +160,9 @@ class StateReader(Protocol):
 class StateWriter(Protocol):
     """What a run writes. Each call is one transaction: it is recorded whole or not at all."""
 
+    def together(self) -> AbstractContextManager[None]:
+        """Make one transaction of all that is written in the block: whatever it raises, then nothing of it is."""
+
     def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
         """Begin a run without a lease; the environment comes to be if the state does not know it."""
 
