@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from uuid import uuid4
 
 from leapsql_core.models import (
@@ -78,7 +79,8 @@ class SqliteStateStore(SqliteReading, StateStore):
         self._on_wait = on_wait
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
-        self._lock = Lock()
+        self._lock = RLock()
+        self._joins = False
 
     def open(self) -> None:
         with self._lock, explained(self._place):
@@ -117,19 +119,33 @@ class SqliteStateStore(SqliteReading, StateStore):
                 raise not_open(self._place)
             yield self._connection
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._using() as connection, transaction(connection, write=False):
-            check_current(connection, self._place, self._migrations)
-            yield connection
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._transaction(write=False)
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._transaction(write=True)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        # The schema is looked at in every transaction: a newer LeapSQL may have upgraded the file meanwhile.
+    def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
         told = None if self._on_wait is None else self._tell_of_waiting
-        with self._using() as connection, transaction(connection, write=True, on_wait=told):
-            check_current(connection, self._place, self._migrations)
+        begun = partial(transaction, write=write, on_wait=told)
+        with self._using() as connection, nullcontext() if self._joins else begun(connection):
+            if not self._joins:
+                # In every transaction: a newer LeapSQL may have upgraded the file meanwhile.
+                check_current(connection, self._place, self._migrations)
             yield connection
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._joined()
+
+    @contextmanager
+    def _joined(self) -> Iterator[None]:
+        with self._writing():
+            joined, self._joins = self._joins, True
+            try:
+                yield
+            finally:
+                self._joins = joined
 
     def _tell_of_waiting(self) -> None:
         if self._on_wait is not None:

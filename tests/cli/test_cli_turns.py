@@ -14,7 +14,8 @@ import pytest
 from cli_shop import Answer, Program, Shop
 
 from leapsql_core.execution import RunFinished, RunOptions
-from leapsql_core.session import open_session, stream_session_run
+from leapsql_core.runs import stream_session_run
+from leapsql_core.session import open_session
 
 #: It takes a second or more, in which its process can be stopped or killed.
 SLOW = "select count(*) as n from range(100000000) a, marts.totals t where hash(a.range, t.total) % 7 = 1\n"
