@@ -8,6 +8,9 @@ DAGSTER_HOME := $(CURDIR)/.dagster_home
 
 ROUNDS ?= 1
 
+# The tests start Python hundreds of times: what was compiled once is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo dev test lint unit browser coverage test-matrix torture bench pictures clean
 
 help:
