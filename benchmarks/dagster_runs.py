@@ -20,7 +20,7 @@ from typing import Any, Final
 import dagster as dg
 
 from benchmarks.generate import write_project
-from benchmarks.measuring import machine, markdown_table
+from benchmarks.pages import machine, markdown_table, tell
 from leapsql_core import RunOptions, open_session, stream_session_run
 from leapsql_dagster import LeapSQLProject, LeapSQLResource, leapsql_assets
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind
@@ -148,19 +148,27 @@ def _row(case: Case, found: Found) -> list[str]:
     ]
 
 
+def report(sizes: Sequence[int], *, kept: bool, checks: Sequence[tuple[CheckKind, ...]] = ((), CHECK_KINDS)) -> str:
+    """Measure runs of each of `sizes`, without checks and with them, and return a table.
+
+    Raises:
+        RuntimeError: a run failed.
+    """
+    rows = []
+    for case in (Case(models, kinds, kept) for kinds in checks for models in sizes):
+        tell(f"{case.models:,} models {'with' if case.checks else 'without'} checks")
+        rows.append(_row(case, measure(case)))
+    told = f"One run of each, which builds all of a project: seconds (of processor time). {machine()}."
+    return f"{told}\n\n{markdown_table(_HEADER, rows, words=(0, 1))}"
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dagster_runs", description=str(__doc__).split("\n")[0])
     parser.add_argument("--models", type=int, nargs="+", default=[1000, 3000])
     parser.add_argument("--sqlite", action="store_true", help="keep Dagster's events in SQLite, as a DAGSTER_HOME does")
     given = parser.parse_args()
-    rows = [
-        _row(case, measure(case))
-        for checks in ((), CHECK_KINDS)
-        for case in (Case(models, checks, given.sqlite) for models in given.models)
-    ]
-    print(f"Runs that build all of a project: seconds (of processor time). {machine()}, Dagster {dg.__version__}.\n")
-    print(markdown_table(_HEADER, rows))
+    print(report(given.models, kept=given.sqlite))
 
 
 if __name__ == "__main__":
