@@ -110,6 +110,8 @@ def main() -> None:
         print(f"{number} of {len(parts)}, {part.name}: {part.about}{lasting}", file=sys.stderr, flush=True)
         command = command_of(part, quick=given.quick, rounds=rounds, peers=given.peers.absolute(), picture=picture)
         found = _run(command)
+        if part.draws and picture is not None:
+            found = f"![{part.about}]({_PICTURE})\n\n{found}"
         print(f"## {part.name}\n\n{found}\n", flush=True)
         if not given.quick:
             write_between(_PAGE, part.name, found)

@@ -6,10 +6,10 @@ a `multi_asset` that does nothing else. `python -m benchmarks.dagster_runs --mod
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from typing import Any, Final
 import dagster as dg
 
 from benchmarks.generate import write_project
-from benchmarks.pages import machine, markdown_table, tell
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from leapsql_core import RunOptions, open_session, stream_session_run
 from leapsql_dagster import LeapSQLProject, LeapSQLResource, leapsql_assets
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind
@@ -162,12 +162,17 @@ def report(sizes: Sequence[int], *, kept: bool, checks: Sequence[tuple[CheckKind
     return f"{told}\n\n{markdown_table(_HEADER, rows, words=(0, 1))}"
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("dagster_runs", __doc__)
+    made.add_argument("--models", type=int, nargs="+", default=[1000, 3000])
+    made.add_argument("--sqlite", action="store_true", help="keep Dagster's events in SQLite, as a DAGSTER_HOME does")
+    return made
+
+
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.dagster_runs", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[1000, 3000])
-    parser.add_argument("--sqlite", action="store_true", help="keep Dagster's events in SQLite, as a DAGSTER_HOME does")
-    given = parser.parse_args()
+    given = parser().parse_args()
     print(report(given.models, kept=given.sqlite))
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import argparse
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Final
 
 import duckdb
 
-from benchmarks.pages import machine, markdown_table, tell
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from leapsql_core.models import ColumnSet, Relation
 from leapsql_core.warehouses.duckdb.connection import Waiting
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -113,12 +113,17 @@ def report(rows: int, rounds: int) -> str:
     return f"{told}\n\n{markdown_table(_HEADER, lines)}"
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("data_versions", __doc__)
+    made.add_argument("--rows", type=int, default=5_000_000)
+    made.add_argument("--rounds", type=int, default=5)
+    return made
+
+
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.data_versions", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
+    given = parser().parse_args()
     print(report(given.rows, given.rounds))
 
 

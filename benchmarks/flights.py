@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.pages import tell
 
-_EXAMPLE: Final = Path(__file__).parent.parent / "example_project"
+EXAMPLE: Final = Path(__file__).parent.parent / "example_project"
 _TESTS: Final = re.compile(r"^tests:\n(?: +.*\n)+", re.MULTILINE)
 _SOURCES: Final = {
     "airlines": "never",
@@ -30,11 +30,11 @@ def project_files(*, loaded: bool) -> dict[str, str]:
     With `loaded` its tables of data are sources that stand in the warehouse; else they are to be seeds.
     """
     found = {
-        file.relative_to(_EXAMPLE).as_posix(): _TESTS.sub("", file.read_text(encoding="utf-8"))
+        file.relative_to(EXAMPLE).as_posix(): _TESTS.sub("", file.read_text(encoding="utf-8"))
         for folder in ("models", "macros")
-        for file in sorted((_EXAMPLE / folder).rglob("*.sql"))
+        for file in sorted((EXAMPLE / folder).rglob("*.sql"))
     }
-    configuration = (_EXAMPLE / "leapsql.yaml").read_text(encoding="utf-8")
+    configuration = (EXAMPLE / "leapsql.yaml").read_text(encoding="utf-8")
     if loaded:
         sources = "\n".join(f"  {table}: {{version: {version}}}" for table, version in _SOURCES.items())
         configuration += f"\nsources:\n{sources}\n"
@@ -48,7 +48,7 @@ def cut(python: Path, folder: Path) -> None:
         subprocess.CalledProcessError: the data could not be cut.
     """
     tell("flights: cutting all of 2013")
-    script = _EXAMPLE / "scripts" / "cut_flights.py"
+    script = EXAMPLE / "scripts" / "cut_flights.py"
     subprocess.run([str(python), str(script), str(folder), "2013-01-01", "2013-12-31"], check=True)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from typing import Final
 
 from benchmarks.generate import write_project
 from benchmarks.measuring import LEAPSQL, Measured, measure_in_turn
-from benchmarks.pages import machine, markdown_table, print_report, tell
+from benchmarks.pages import machine, markdown_table, new_parser, print_report, tell
 
 _FLOOR: Final = "DuckDB alone"
 _FROM_NOTHING: Final = "import shutil; shutil.rmtree('.leapsql', ignore_errors=True)"
@@ -61,9 +62,14 @@ def report(sizes: Sequence[int], rounds: int) -> str:
     return f"Medians of {rounds} runs of each, in turn. {machine()}.\n\n{markdown_table(_HEADER, rows)}"
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    return new_parser("full_build", __doc__, models=(100, 1000))
+
+
 def main() -> None:
     """Measure, and print a table."""
-    print_report("full_build", __doc__, models=(100, 1000), report=report)
+    print_report(parser(), report)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from benchmarks.generate import write_project
 from benchmarks.measuring import LEAPSQL, Measured, measure_in_turn
-from benchmarks.pages import machine, markdown_table, print_report, tell
+from benchmarks.pages import machine, markdown_table, new_parser, print_report, tell
 
 _FLOOR: Final = "import dagster"
 _BY_HAND: Final = "specs made by hand"
@@ -139,9 +140,14 @@ def report(sizes: Sequence[int], rounds: int) -> str:
     return f"Medians of {rounds} runs of each, in turn. {machine()}.\n\n{markdown_table(_HEADER, rows)}"
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    return new_parser("loading", __doc__, models=(1000,))
+
+
 def main() -> None:
     """Measure, and print a table."""
-    print_report("loading", __doc__, models=(1000,), report=report)
+    print_report(parser(), report)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ Whole processes, in turn, each on a fresh copy of a database that holds the data
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from typing import Final
 from benchmarks import flights, tpch
 from benchmarks.generate import write_files
 from benchmarks.measuring import LEAPSQL, Measured, apart, measure_in_turn
-from benchmarks.pages import machine, markdown_table, tell
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 
 _FLOOR: Final = "DuckDB alone"
 _UNREAD: Final = "`leapsql run`, its files never read before"
@@ -137,15 +137,18 @@ def report(scale: float, rounds: int, peers: Path) -> str:
     return f"{told}\n\n{markdown_table(_HEADER, rows, words=(0, 2))}"
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("overhead", __doc__)
+    made.add_argument("--scale", type=float, default=1, help="of TPC-H")
+    made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--peers", type=Path, default=Path(".bench"), help="where `make bench-peers` put the data")
+    return made
+
+
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--scale", type=float, default=1, help="of TPC-H")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--peers", type=Path, default=Path(".bench"), help="where `make bench-peers` installed the data"
-    )
-    given = parser.parse_args()
+    given = parser().parse_args()
     print(report(given.scale, given.rounds, given.peers.absolute()))
 
 

@@ -47,16 +47,20 @@ def write_between(page: Path, name: str, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
-def print_report(
-    name: str, about: str | None, *, models: Sequence[int], report: Callable[[Sequence[int], int], str]
-) -> None:
-    """Take ``--models`` and ``--rounds`` from the command line, and print what `report` says of them.
+def new_parser(name: str, about: str | None, *, models: Sequence[int] | None = None) -> argparse.ArgumentParser:
+    """Return a parser of the options of a benchmark, with ``--models`` and ``--rounds`` if `models` are given."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=str(about).split("\n")[0])
+    if models is not None:
+        parser.add_argument("--models", type=int, nargs="+", default=list(models), help="sizes of projects")
+        parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
+    return parser
+
+
+def print_report(parser: argparse.ArgumentParser, report: Callable[[Sequence[int], int], str]) -> None:
+    """Print what `report` says of the models and rounds that the command line asks for.
 
     Ends the process where a command that is measured failed.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=str(about).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=list(models))
-    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     try:
         print(report(given.models, given.rounds))

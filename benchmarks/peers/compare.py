@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Final
 
 from benchmarks.generate import write_files
 from benchmarks.measuring import Measured, environ, measure_once, medians
-from benchmarks.pages import machine, markdown_table, tell
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from benchmarks.peers.edits import edited
 from benchmarks.peers.picture import Bar, draw
 from benchmarks.peers.tools import CASES, FLOOR, Tool, dbt, duckdb_alone, leapsql, sqlmesh
@@ -114,7 +114,7 @@ def _first_number(said: str) -> str:
     return next(word for word in said.split() if word[:1].isdigit())
 
 
-def measure(given: argparse.Namespace, programs: Mapping[str, str]) -> dict[int, Found]:
+def measure(given: Namespace, programs: Mapping[str, str]) -> dict[int, Found]:
     """Return what was found at each size, all tools at some and LeapSQL beside DuckDB alone at others."""
     few = [leapsql(), duckdb_alone()]
     tools = [*few, dbt(programs["dbt"]), sqlmesh(programs["sqlmesh"])]
@@ -126,16 +126,19 @@ def measure(given: argparse.Namespace, programs: Mapping[str, str]) -> dict[int,
         return {models: compare(some, models, rounds=rounds, bytecode=Path(bytecode)) for models, some, rounds in sizes}
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("peers.compare", __doc__, models=(100, 1000))
+    made.add_argument("--alone", type=int, nargs="*", default=[10_000], help="sizes without the other tools")
+    made.add_argument("--alone-rounds", type=int, default=3)
+    made.add_argument("--peers", type=Path, default=Path(".bench"), help="where the peers' environments lie")
+    made.add_argument("--picture", type=Path, help="the file to draw the largest size of all tools into")
+    return made
+
+
 def main() -> None:
     """Measure, print tables, and draw a picture of them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.compare", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[100, 1000])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--alone", type=int, nargs="*", default=[10_000], help="sizes without the other tools")
-    parser.add_argument("--alone-rounds", type=int, default=3)
-    parser.add_argument("--peers", type=Path, default=Path(".bench"), help="where the peers' environments lie")
-    parser.add_argument("--picture", type=Path, help="the file to draw the largest size of all tools into")
-    given = parser.parse_args()
+    given = parser().parse_args()
     programs = {name: str(given.peers.absolute() / name / "bin" / name) for name in ("dbt", "sqlmesh")}
     peers = versions([*programs.values()])
     by_size = measure(given, programs)

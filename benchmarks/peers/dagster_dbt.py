@@ -6,10 +6,10 @@ Whole processes, in turn, each in an environment of its own: in-process executor
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks.generate import write_files
 from benchmarks.measuring import Measured, environ, measure_once, medians
-from benchmarks.pages import machine, markdown_table, tell
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from benchmarks.peers.tools import Tool, dbt, leapsql, remove_made
 
 _LOADING: Final = "loading, a whole process"
@@ -143,14 +143,16 @@ def version_of(python: str) -> str:
     return subprocess.run([python, "-c", code % (packages,)], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("peers.dagster_dbt", __doc__, models=(1, 10, 100))
+    made.add_argument("--peers", type=Path, default=Path(".bench"), help="where the peers' environments lie")
+    return made
+
+
 def main() -> None:
     """Measure, and print a table."""
-    name = "python -m benchmarks.peers.dagster_dbt"
-    parser = argparse.ArgumentParser(prog=name, description=str(__doc__).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", type=Path, default=Path(".bench"), help="where the peers' environments lie")
-    given = parser.parse_args()
+    given = parser().parse_args()
     both = plugins(given.peers.absolute())
     rows = [row for size in given.models for row in stream_rows(measure(both, size, rounds=given.rounds), size)]
     told = f"Medians of {given.rounds}, in turn. {machine()}; beside it {version_of(both[1].python)}."

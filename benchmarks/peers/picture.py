@@ -9,7 +9,7 @@ from math import ceil, floor, log10
 from typing import Final
 
 _WIDTH: Final = 760
-_LABELS: Final = 190  # the room of the names, left of the bars
+_LABELS: Final = 240  # the room of the names, left of the bars
 _VALUES: Final = 70  # the room of the figures, right of them
 _BAR: Final = 16
 _GAP: Final = 14  # between groups

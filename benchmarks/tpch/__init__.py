@@ -13,6 +13,7 @@ from typing import Final
 
 from benchmarks.pages import tell
 
+CONFIGURATION: Final = "name: tpch\ntarget: {type: duckdb, database: .leapsql/warehouse.duckdb}\n"
 MODELS: Final = Path(__file__).parent / "models"
 #: The tables, each with the column by which it is versioned as a source.
 KEYS: Final = {
@@ -32,10 +33,7 @@ ROWS_AT_SCALE_1: Final = (4, 100, 10, 5, 5, 1, 4, 2, 175, 20, 1048, 2, 42, 1, 1,
 def project_files(scale: float) -> dict[str, str]:
     """Return the texts of the project by their paths in its folder."""
     sources = "\n".join(f"  {table}: {{version: column, column: {key}}}" for table, key in KEYS.items())
-    configuration = (
-        f"name: tpch\nvars: {{notable: '{0.0001 / scale:.10f}'}}\n"
-        f"target: {{type: duckdb, database: .leapsql/warehouse.duckdb}}\nsources:\n{sources}\n"
-    )
+    configuration = f"{CONFIGURATION}vars: {{notable: '{0.0001 / scale:.10f}'}}\nsources:\n{sources}\n"
     models = {f"models/{file.name}": file.read_text(encoding="utf-8") for file in sorted(MODELS.glob("*.sql"))}
     return {"leapsql.yaml": configuration, **models}
 
