@@ -23,8 +23,8 @@ _PICTURE: Final = "pictures/performance.svg"
 class Part:
     """One benchmark: its module, what is said while it runs, and about how many minutes it takes.
 
-    ``sizes`` are what it is told to measure, ``small`` in their place for a try. ``takes_rounds`` is true if it
-    measures several times, ``needs_peers`` if other tools or data stand beside it, ``draws`` if it makes the picture.
+    ``sizes`` are what it is told to measure, ``small`` in their place for a try. ``needs_peers`` is
+    true if other tools or data stand beside it, ``draws`` if it makes the picture.
     """
 
     module: str
@@ -32,7 +32,6 @@ class Part:
     minutes: int
     sizes: Sequence[str]
     small: Sequence[str]
-    takes_rounds: bool = True
     needs_peers: bool = False
     draws: bool = False
 
@@ -59,7 +58,7 @@ PARTS: Final = (
         needs_peers=True,
     ),
     Part("loading", "loading definitions in Dagster", 1, _models(1000), _models(20)),
-    Part("dagster_runs", "runs in Dagster", 1, _models(1000), _models(20), takes_rounds=False),
+    Part("dagster_runs", "runs in Dagster", 3, _models(1000), _models(20)),
     Part("peers.dagster_dbt", "the plugin beside dagster-dbt", 6, _models(1, 10, 100), _models(1), needs_peers=True),
     Part(
         "peers.compare",
@@ -76,8 +75,7 @@ PARTS: Final = (
 def command_of(part: Part, *, quick: bool, rounds: int, peers: Path, picture: Path | None) -> list[str]:
     """Return the command that runs a part, in a process of its own, so that none weighs on the next."""
     command = [sys.executable, "-m", f"benchmarks.{part.module}", *(part.small if quick else part.sizes)]
-    if part.takes_rounds:
-        command += ["--rounds", str(rounds)]
+    command += ["--rounds", str(rounds)]
     if part.needs_peers:
         command += ["--peers", str(peers)]
     if part.draws and picture is not None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -148,17 +149,31 @@ def _row(case: Case, found: Found) -> list[str]:
     ]
 
 
-def report(sizes: Sequence[int], *, kept: bool, checks: Sequence[tuple[CheckKind, ...]] = ((), CHECK_KINDS)) -> str:
+def medians(found: Sequence[Found]) -> Found:
+    """Return the median of each figure of the same case."""
+
+    def middle(spent: Sequence[Spent]) -> Spent:
+        return Spent(median(one.wall for one in spent), median(one.cpu for one in spent))
+
+    ways = (
+        middle([one.core for one in found]),
+        middle([one.run for one in found]),
+        middle([one.bare for one in found]),
+    )
+    return Found(*ways, events=found[0].events)
+
+
+def report(sizes: Sequence[int], *, kept: bool, rounds: int) -> str:
     """Measure runs of each of `sizes`, without checks and with them, and return a table.
 
     Raises:
         RuntimeError: a run failed.
     """
     rows = []
-    for case in (Case(models, kinds, kept) for kinds in checks for models in sizes):
+    for case in (Case(models, kinds, kept) for kinds in ((), CHECK_KINDS) for models in sizes):
         tell(f"{case.models:,} models {'with' if case.checks else 'without'} checks")
-        rows.append(_row(case, measure(case)))
-    told = f"One run of each, which builds all of a project: seconds (of processor time). {machine()}."
+        rows.append(_row(case, medians([measure(case) for _ in range(rounds)])))
+    told = f"Medians of {rounds} runs that build all of a project: seconds (of processor time). {machine()}."
     return f"{told}\n\n{markdown_table(_HEADER, rows, words=(0, 1))}"
 
 
@@ -166,6 +181,7 @@ def parser() -> ArgumentParser:
     """Return what the command line is read with."""
     made = new_parser("dagster_runs", __doc__)
     made.add_argument("--models", type=int, nargs="+", default=[1000, 3000])
+    made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--sqlite", action="store_true", help="keep Dagster's events in SQLite, as a DAGSTER_HOME does")
     return made
 
@@ -173,7 +189,7 @@ def parser() -> ArgumentParser:
 def main() -> None:
     """Measure, and print a table."""
     given = parser().parse_args()
-    print(report(given.models, kept=given.sqlite))
+    print(report(given.models, kept=given.sqlite, rounds=given.rounds))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_each_part_has_a_place_in_the_page_and_is_told_what_it_knows(part: Part,
     for quick in (False, True):
         command = command_of(part, quick=quick, rounds=3, peers=tmp_path, picture=tmp_path / "drawn.svg")
         given = import_module(command[2]).parser().parse_args(command[3:])
-        assert getattr(given, "rounds", 3) == 3
+        assert given.rounds == 3
         assert getattr(given, "peers", tmp_path) == tmp_path
 
 
