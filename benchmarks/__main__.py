@@ -48,7 +48,7 @@ def _models(*sizes: int) -> tuple[str, ...]:
 PARTS: Final = (
     Part("no_change", "finding nothing to do", 1, _models(100, 1000), _models(20)),
     Part("full_build", "a first build beside the same statements", 2, _models(100, 1000), _models(20)),
-    Part("data_versions", "what data versions add to a build", 2, ("--rows", "5000000"), ("--rows", "100000")),
+    Part("data_versions", "what data versions add to a build", 1, ("--rows", "5000000"), ("--rows", "100000")),
     Part(
         "overhead",
         "TPC-H and the flights beside the bare statements",
@@ -59,7 +59,7 @@ PARTS: Final = (
     ),
     Part("loading", "loading definitions in Dagster", 1, _models(1000), _models(20)),
     Part("dagster_runs", "runs in Dagster", 3, _models(1000), _models(20)),
-    Part("peers.dagster_dbt", "the plugin beside dagster-dbt", 6, _models(1, 10, 100), _models(1), needs_peers=True),
+    Part("peers.dagster_dbt", "the plugin beside dagster-dbt", 4, _models(1, 100), _models(1), needs_peers=True),
     Part(
         "peers.compare",
         "LeapSQL beside DuckDB alone, dbt and SQLMesh",
