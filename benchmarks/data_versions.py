@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import argparse
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Final
 
 import duckdb
 
-from benchmarks.measuring import machine, markdown_table
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from leapsql_core.models import ColumnSet, Relation
 from leapsql_core.warehouses.duckdb.connection import Waiting
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -68,6 +68,7 @@ QUERIES: Final[Mapping[str, str]] = {
         FROM (SELECT concat_ws(';', id, customer, day, amount, price, status) AS line FROM {_SOURCE.sql})
     """,
 }
+_HEADER: Final = ("rows", "seconds without versions", "with versions", "added")
 
 
 def build(warehouse: DuckDBWarehouse, query: str, *, with_versions: bool) -> float:
@@ -101,20 +102,29 @@ def _medians_in_turn(once: Callable[[bool], float], rounds: int) -> tuple[float,
     return median(shorter for shorter, _ in taken), median(longer for _, longer in taken), added
 
 
+def report(rows: int, rounds: int) -> str:
+    """Measure each query on so many rows, and return a table."""
+    lines = []
+    for name, query in QUERIES.items():
+        tell(f"{rows:,} rows, {name}")
+        without, with_versions, added = measure(query, rows=rows, rounds=rounds)
+        lines.append([name, f"{without:.2f}", f"{with_versions:.2f}", f"{100 * added:+.1f} %"])
+    told = f"{rows:,} rows, six columns, three readers: medians of {rounds}, in turn. {machine()}."
+    return f"{told}\n\n{markdown_table(_HEADER, lines)}"
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("data_versions", __doc__)
+    made.add_argument("--rows", type=int, default=5_000_000)
+    made.add_argument("--rounds", type=int, default=5)
+    return made
+
+
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.data_versions", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    print(
-        f"Data versions of {given.rows:,} rows, six columns, three readers: medians of {given.rounds}. {machine()}.\n"
-    )
-    rows = []
-    for name, query in QUERIES.items():
-        without, with_versions, added = measure(query, rows=given.rows, rounds=given.rounds)
-        rows.append([name, f"{without:.2f}", f"{with_versions:.2f}", f"{100 * added:+.1f} %"])
-    print(markdown_table(("rows", "seconds without versions", "with versions", "added"), rows))
+    given = parser().parse_args()
+    print(report(given.rows, given.rounds))
 
 
 if __name__ == "__main__":
