@@ -150,6 +150,22 @@ def test_nothing_is_stale_however_dagster_is_told(shop: Shop, emission: Any) -> 
     assert tags["dagster/input_event_pointer/staging/orders"] == str(parent.storage_id)
 
 
+@pytest.mark.parametrize("emission", ["outputs", "events"])
+def test_what_was_built_elsewhere_and_observed_marks_nothing(shop: Shop, emission: Any) -> None:
+    """A model that the command line has built has no materialization; what was observed of it is what is read."""
+    shop.run()
+    version = {"dagster/data_version": "seen"}
+    with dg.DagsterInstance.ephemeral() as fresh:
+        shop.instance = fresh
+        fresh.report_runless_asset_event(dg.AssetObservation(["marts", "customers"], tags=version))
+        shop.edit("models/marts/totals.sql", "sum(total)", "max(total)")
+        assert materialized(shop.run(shop.definitions(resource=LeapSQLResource(emission=emission)))) == ["marts/totals"]
+        record = fresh.get_latest_data_version_record(dg.AssetKey(["marts", "totals"]))
+        assert record is not None
+        assert record.asset_materialization is not None
+        assert record.asset_materialization.tags["dagster/input_data_version/marts/customers"] == "seen"
+
+
 # -------------------------------------------------------------------------------------------------------------- views
 
 
