@@ -28,7 +28,7 @@ _OF_DAGSTER = (
 )
 
 
-def _known() -> dict[str, Callable[..., dg.AutomationCondition[Any]]]:
+def known_conditions() -> dict[str, Callable[..., dg.AutomationCondition[Any]]]:
     """Return what each name that may stand in a condition makes, called with the values written behind it."""
     # They load what plans, which loads this.
     from leapsql_dagster.conditions import model_changed, needs_build
@@ -74,7 +74,7 @@ def _condition(written: ast.expr, text: str) -> dg.AutomationCondition[Any]:
 
 
 def _made(name: str, text: str, values: list[Any], named: dict[str, Any]) -> dg.AutomationCondition[Any]:
-    known = _known()
+    known = known_conditions()
     make = known.get(name)
     if make is None:
         names = f"Known: {', '.join(sorted(known))}."
