@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from projects import Lab, Outcome
 
+import leapsql_core
+from leapsql_core import execution
 from leapsql_core.execution import origins
 
 Make = Callable[..., Lab]
@@ -87,3 +91,9 @@ def test_an_early_cut_off_says_what_was_built_and_gave_the_same(make_lab: Make) 
     )
     assert outcome["both"].detail == "its code and what it reads are as they were"
     assert lab.model_runs(outcome.run_id)["u"].detail == outcome["u"].detail
+
+
+@pytest.mark.parametrize("package", [leapsql_core, execution])
+def test_no_module_is_called_like_a_function_that_is_loaded_late(package: Any) -> None:
+    """Once it is loaded, a module stands in its package under its own name, and nobody is asked for the function."""
+    assert package._HOME_OF.keys() & package._HOME_OF.values() == set()
