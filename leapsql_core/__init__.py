@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from leapsql_core.planning import Plan
     from leapsql_core.project import problem_within
     from leapsql_core.protocols import StateReader, StateStore, Warehouse
+    from leapsql_core.runs import models_built_in, stream_session_run
     from leapsql_core.session import (
         Planned,
         Session,
@@ -60,10 +61,8 @@ if TYPE_CHECKING:
         find_catalog,
         find_database,
         model_path,
-        models_built_in,
         open_session,
         plan_session,
-        stream_session_run,
     )
     from leapsql_core.starter import start_project
     from leapsql_core.state import SqliteStateStore, open_state_reader
@@ -84,10 +83,8 @@ _HOMES = {
     "planning": "Plan",
     "project": "problem_within",
     "protocols": "StateReader StateStore Warehouse",
-    "session": (
-        "Planned Session choose find_catalog find_database model_path models_built_in open_session plan_session"
-        " stream_session_run"
-    ),
+    "runs": "models_built_in stream_session_run",
+    "session": "Planned Session choose find_catalog find_database model_path open_session plan_session",
     "starter": "start_project",
     "state": "SqliteStateStore open_state_reader",
     "upkeep": "close_left_runs find_left_runs is_left",

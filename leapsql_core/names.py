@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -24,6 +25,7 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+@lru_cache(maxsize=65536)
 def fold(name: str) -> str:
     """Take the case off `name` as DuckDB does when it compares names: in ASCII alone.
 

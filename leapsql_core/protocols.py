@@ -160,6 +160,9 @@ class StateReader(Protocol):
 class StateWriter(Protocol):
     """What a run writes. Each call is one transaction: it is recorded whole or not at all."""
 
+    def together(self) -> AbstractContextManager[None]:
+        """Make one transaction of all that is written in the block: whatever it raises, then nothing of it is."""
+
     def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
         """Begin a run without a lease; the environment comes to be if the state does not know it."""
 
@@ -389,11 +392,11 @@ class WarehouseTransaction(Protocol):
     def greatest(self, relation: Relation, column: str) -> tuple[int, str | None]:
         """Return the row count and the greatest value of a column as text."""
 
-    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None = None) -> None:
+    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None) -> None:
         """Write the marker of a ``table`` or ``view``, and the id of its model run as the relation's comment.
 
         `record` is the whole `Build` as text, for a state that has lost it. `replaces` is the relation as the marker
-        that stood before spelled it, if there was one.
+        that stood before spelled it, ``None`` if there was none: then none is looked for.
         """
 
     def disown(self, relation: Relation, *, kind: str) -> None:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leapsql_core.errors import LeapSQLError, UsageError, WarehouseError
+from leapsql_core.errors import LeapSQLError, WarehouseError
 from leapsql_core.execution import (
-    Event,
     FileVersion,
-    RunOptions,
-    Turn,
-    Workshop,
-    begun_run,
     lost_builds,
-    name_run,
     observe,
     see,
-    stream_begun_run,
     utc_now,
     with_builds,
     with_texts,
     with_versions,
 )
 from leapsql_core.hashing import fingerprint
-from leapsql_core.models import Model, Project, Run, Snapshot, Target
+from leapsql_core.models import Model, Project, Snapshot, Target
 from leapsql_core.planning import (
     Observations,
     PartitionRange,
@@ -43,17 +35,14 @@ from leapsql_core.planning import (
     texts_needed,
 )
 from leapsql_core.project import LoadedProject, find_root, load_configuration, load_project
-from leapsql_core.protocols import Build, StateReader, StateStore, Warehouse
-from leapsql_core.seeds import seed_path, seed_rows, seed_stands
+from leapsql_core.protocols import Build, StateReader, Warehouse
+from leapsql_core.seeds import seed_rows
 from leapsql_core.selection import needs_state, select
-from leapsql_core.state import SqliteStateStore, open_state_reader
+from leapsql_core.state import open_state_reader
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
 from leapsql_core.warehouses.duckdb.proofs import QueryProver
 from leapsql_core.warehouses.duckdb.settings import settings_that_count
 from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists
-
-#: Attempts of one orchestrator run follow each other closely: they are among the latest runs.
-_RECENT_RUNS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +123,8 @@ def proving(target: Target, *, catalog: str) -> Iterator[Prove]:
         yield prover.same
 
 
-def _proving(session: Session) -> AbstractContextManager[Prove]:
+def proving_of(session: Session) -> AbstractContextManager[Prove]:
+    """Give what proves for the project of a session that two texts are one query; see `proving`."""
     target = session.project.target
     return proving(target, catalog=catalog_of(database_path(target, session.root)))
 
@@ -174,14 +164,14 @@ def plan_session(
     """
     with closing(open_state_reader(session.state_path)) as state:
         snapshot, now = state.read_snapshot(session.project.environment), utc_now()
-        seen = Seen(snapshot, Observations(settings=_settings(session), now=now))
+        seen = Seen(snapshot, Observations(settings=settings_of(session), now=now))
         if remember and not look:
-            seen = Seen(snapshot, remembered(session.project, snapshot, settings=_settings(session), now=now))
+            seen = Seen(snapshot, remembered(session.project, snapshot, settings=settings_of(session), now=now))
         if look:
             with masked(session):
                 seen = _look(session, seen.snapshot, selection, history=state.read_history())
         texts = with_texts(read_texts(state, session, seen.snapshot), seen.lost)
-    with _proving(session) as prove:
+    with proving_of(session) as prove:
         decided = plan(
             session.project,
             seen.snapshot,
@@ -209,7 +199,7 @@ def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | Non
 
     Builds that it knows of and the state of this `history` does not are taken for what they are.
     """
-    project, settings, now = session.project, _settings(session), utc_now()
+    project, settings, now = session.project, settings_of(session), utc_now()
     if not warehouse_exists(project.target, root=session.root):
         return Seen(snapshot, Observations(relations={}, settings=settings, now=now))
     try:
@@ -230,13 +220,13 @@ def _look(session: Session, snapshot: Snapshot, selection: Collection[str] | Non
             sight=sight,
             selection=chosen_paths(project, selection),
             settings=settings,
-            file_version=_file_version(session, warehouse),
+            file_version=file_version_in(session, warehouse),
             now=now,
         )
         return Seen(with_versions(snapshot, look.data_versions), look.observations, lost)
 
 
-def _file_version(session: Session, warehouse: Warehouse) -> FileVersion:
+def file_version_in(session: Session, warehouse: Warehouse) -> FileVersion:
     """Return what gives the version of the files that a pattern means: their names in the project, and their bytes."""
 
     def version(pattern: str) -> str | None:
@@ -250,7 +240,8 @@ def _file_version(session: Session, warehouse: Warehouse) -> FileVersion:
     return version
 
 
-def _settings(session: Session) -> dict[str, str]:
+def settings_of(session: Session) -> dict[str, str]:
+    """Return the settings of the target that can change what a query gives."""
     return settings_that_count(session.project.target.settings)
 
 
@@ -265,96 +256,9 @@ def masked(session: Session) -> Iterator[None]:
         raise
 
 
-def stream_session_run(
-    session: Session,
-    options: RunOptions,
-    *,
-    wait_seconds: float = 0.0,
-    on_wait: Callable[[str], None] | None = None,
-    connection_config: Mapping[str, Any] | None = None,
-) -> Generator[Event, None, None]:
-    """Run, yielding events; state and warehouse are opened, and closed when the events end or nobody listens.
-
-    Another run of the environment is waited for, and a warehouse that another process holds: `wait_seconds` at most
-    for both; `on_wait` is told for whom. `connection_config` is passed to the engine when the database is opened.
-
-    Raises:
-        StateError: the state cannot be opened, or another run goes on; nothing is recorded.
-        WarehouseError: the warehouse cannot be opened; the run is recorded as failed.
-    """
-    if options.parallel < 1:
-        raise UsageError("at least one model must be built at a time", mend="Give --threads 1 or more.")
-    project, began = session.project, time.monotonic()
-    state = SqliteStateStore(session.state_path)
-    state.open()
-    with closing(state), masked(session):
-        state.init_schema()
-        begun_now = begun_run(
-            state,
-            project.environment,
-            Turn(wait_seconds, on_wait),
-            mask=project.secrets.mask,
-            orchestrator_run_id=options.orchestrator_run_id,
-        )
-        with begun_now as begun:
-            left = max(0.0, wait_seconds - (time.monotonic() - began))
-            warehouse = open_warehouse(
-                project.target,
-                root=session.root,
-                wait_seconds=left,
-                on_wait=on_wait,
-                config=connection_config,
-                holder=f"run {begun.run.id} of environment {project.environment}",
-                knows=lambda pid: name_run(state, pid),
-            )
-            with closing(warehouse), _proving(session) as prove:
-                session.loaded.cache.save()
-                yield from stream_begun_run(_workshop(session, state, warehouse, prove), options, begun)
-                session.loaded.cache.save()
-
-
-def _workshop(session: Session, state: StateStore, warehouse: Warehouse, prove: Prove) -> Workshop:
-    compiler = session.loaded.compiler
-    return Workshop(
-        project=session.project,
-        warehouse=warehouse,
-        state=state,
-        prove=prove,
-        render=compiler.render_for_run,
-        line_in_file=compiler.line_in_file,
-        seed_file=lambda seed: str(seed_path(session.loaded, seed)),
-        seed_stands=lambda seed: seed_stands(session.loaded, seed),
-        seed_rows=lambda seed: seed_rows(session.loaded, seed),
-        file_version=_file_version(session, warehouse),
-        settings=_settings(session),
-    )
-
-
 def model_path(session: Session, model: Model) -> Path:
     """Return the absolute path of a model's file."""
     return session.root / model.file
-
-
-def models_built_in(session: Session, *, orchestrator_run_id: str) -> set[str]:
-    """Return the paths that runs of one orchestrator run have built in the session's environment.
-
-    Raises:
-        StateError: the state cannot be read.
-    """
-    with closing(open_state_reader(session.state_path)) as state:
-        paths = {model.id: model.path for model in state.list_models()}
-        return {
-            paths[model_run.model_id]
-            for run in runs_for(state, session.project.environment, orchestrator_run_id=orchestrator_run_id)
-            for model_run in state.get_model_runs_for_run(run.id)
-            if model_run.status == "success"
-        }
-
-
-def runs_for(state: StateReader, environment: str, *, orchestrator_run_id: str) -> list[Run]:
-    """Return what one orchestrator run has run in an environment, the latest first."""
-    runs = state.list_runs(environment=environment, limit=_RECENT_RUNS)
-    return [run for run in runs if run.orchestrator_run_id == orchestrator_run_id]
 
 
 def find_database(start: Path, *, environ: Mapping[str, str], environment: str | None = None) -> str:

@@ -32,7 +32,8 @@ from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunSt
 from leapsql_core.models import Model
 from leapsql_core.planning import PartitionRange, Plan
 from leapsql_core.retries import Left
-from leapsql_core.session import Session, choose, stream_session_run
+from leapsql_core.runs import stream_session_run
+from leapsql_core.session import Session, choose
 from leapsql_core.state import open_state_reader
 
 DONE, FAILED = 0, 1

@@ -1,15 +1,36 @@
-"""Carrying a plan out: one transaction per model, independent models at the same time, every fact recorded."""
+"""Carrying a plan out: one transaction per model, independent models at the same time, every fact recorded.
 
-from leapsql_core.execution.adopting import lost_builds, remembered_build, with_builds, with_texts
-from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
-from leapsql_core.execution.inspecting import stream_edited
-from leapsql_core.execution.marking import write_record
-from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, source_versions, with_versions
-from leapsql_core.execution.origins import Origin, origins
-from leapsql_core.execution.records import facts_of
-from leapsql_core.execution.running import stream_begun_run, stream_run
-from leapsql_core.execution.turns import Turn, begun_run, is_abandoned, name_run
-from leapsql_core.execution.workshop import RunOptions, Workshop, utc_now
+Names are loaded when they are first used: who only decides looks at the warehouse, and builds nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leapsql_core.execution.adopting import lost_builds, remembered_build, with_builds, with_texts
+    from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
+    from leapsql_core.execution.inspecting import stream_edited
+    from leapsql_core.execution.marking import write_record
+    from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, source_versions, with_versions
+    from leapsql_core.execution.origins import Origin, origins
+    from leapsql_core.execution.records import facts_of
+    from leapsql_core.execution.running import stream_begun_run, stream_run
+    from leapsql_core.execution.turns import Turn, begun_run, is_abandoned, name_run
+    from leapsql_core.execution.workshop import RunOptions, Workshop, utc_now
+
+_HOMES = {
+    "adopting": "lost_builds remembered_build with_builds with_texts",
+    "events": "Event ModelFinished ModelStarted RunFinished RunStarted",
+    "inspecting": "stream_edited",
+    "marking": "write_record",
+    "observing": "FileVersion Look Sight observe see source_versions with_versions",
+    "origins": "Origin origins",
+    "records": "facts_of",
+    "running": "stream_begun_run stream_run",
+    "turns": "Turn begun_run is_abandoned name_run",
+    "workshop": "RunOptions Workshop utc_now",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Event",
@@ -43,3 +64,12 @@ __all__ = [
     "with_versions",
     "write_record",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from threading import Event as Flag
-from typing import Literal
+from typing import Any, Literal
 
 from leapsql_core.errors import LeapSQLError, ProjectError, WarehouseError
 from leapsql_core.execution.building import Built, Cancelled
@@ -19,7 +20,17 @@ from leapsql_core.execution.observing import Look
 from leapsql_core.execution.windows import look_into_windows
 from leapsql_core.execution.workshop import RunOptions, Workshop
 from leapsql_core.hashing import column_set_key
-from leapsql_core.models import ColumnSet, DataTestResult, Decision, KeptTestResult, Model, Node, Trace, TraceInput
+from leapsql_core.models import (
+    ColumnSet,
+    DataTestResult,
+    Decision,
+    KeptTestResult,
+    Model,
+    ModelRunStatus,
+    Node,
+    Trace,
+    TraceInput,
+)
 from leapsql_core.planning import Observations, Plan, Stock, Texts, query_difference, settle, take_stock
 
 End = Literal["success", "skipped", "failed", "blocked"]
@@ -34,7 +45,7 @@ class Course:
     in the current relations, by path and what they ask. ``texts`` are those of earlier builds that are not now's.
     ``adopted`` are models whose builds the state had lost. ``ends`` says how models ended, ``causes`` which failed
     model a blocked one waits for. ``seen_at_turn`` is what is known when the turn of a model comes whose partitions
-    read inputs by their windows.
+    read inputs by their windows. ``unwritten`` are the writes to the state that are due.
     """
 
     shop: Workshop
@@ -55,6 +66,15 @@ class Course:
     causes: dict[str, str] = field(default_factory=dict)
     cancelled: Flag = field(default_factory=Flag)
     seen_at_turn: dict[str, Observations] = field(default_factory=dict)
+    unwritten: list[Callable[[], object]] = field(default_factory=list)
+
+    def write_down(self) -> None:
+        """Write to the state, as one, what there is to be recorded; where that fails, it stays due."""
+        if self.unwritten:
+            with self.shop.state.together():
+                for write in self.unwritten:
+                    write()
+            self.unwritten.clear()
 
     def stock(self, node: Node) -> Stock | None:
         """Return the partitions that a node has now, ``None`` if it has none by its configuration."""
@@ -107,24 +127,25 @@ def observations_at_turn(course: Course, node: Node) -> Observations:
 # --------------------------------------------------------------------------------- how a model begins, and how it ends
 
 
+# What each of them records is written by `Course.write_down`, which follows before anybody is told of it.
+
+
+def _note(course: Course, path: str, status: ModelRunStatus, **facts: Any) -> None:
+    course.unwritten.append(partial(course.shop.state.update_model_run, course.model_runs[path], status, **facts))
+
+
 def begin(course: Course, path: str, decision: Decision) -> None:
     """Record that the work on a model begins, and what it comes to by now."""
-    course.shop.state.update_model_run(
-        course.model_runs[path], "running", reason=decision.reason, detail=_masked(course, decision.detail)
-    )
+    detail = _masked(course, decision.detail)
+    _note(course, path, "running", reason=decision.reason, detail=detail)
 
 
 def skip(course: Course, path: str, decision: Decision, built: Built | None = None) -> ModelFinished:
     """Record that a model was not built, and return the event; `built` holds its tests if they were run."""
     course.ends[path] = "blocked" if decision.reason == "upstream_failed" else "skipped"
     if course.plan.decisions[path].action != "skip":
-        course.shop.state.update_model_run(
-            course.model_runs[path],
-            "skipped",
-            execution_ms=None if built is None else built.execution_ms,
-            reason=decision.reason,
-            detail=_masked(course, decision.detail),
-        )
+        took, detail = None if built is None else built.execution_ms, _masked(course, decision.detail)
+        _note(course, path, "skipped", execution_ms=took, reason=decision.reason, detail=detail)
     trace = course.ledger.traces.get(path)
     return ModelFinished(
         node=course.shop.project.nodes[path],
@@ -145,9 +166,7 @@ def fail(
     """Record that a model failed, and return the event."""
     course.ends[path] = "failed"
     said, detail = _masked(course, error), _masked(course, decision.detail)
-    course.shop.state.update_model_run(
-        course.model_runs[path], "failed", error=said, reason=decision.reason, detail=detail
-    )
+    _note(course, path, "failed", error=said, reason=decision.reason, detail=detail)
     return ModelFinished(
         node=course.shop.project.nodes[path],
         status="failed",
@@ -172,7 +191,7 @@ def finish(course: Course, path: str, decision: Decision, future: Future[Built])
     trace = course.ledger.traces[path]
     tests_hash = course.ledger.note_tests(node)
     kept = kept_results(node, built, course.shop)
-    course.shop.state.record_tests(trace.model_run_id, tests_hash, kept)
+    course.unwritten.append(partial(course.shop.state.record_tests, trace.model_run_id, tests_hash, kept))
     said = {
         "tests_changed": "its tests changed, and pass",
         "tests_requested": f"{sum(result.passed for result in built.tests)} of {len(built.tests)} pass",
@@ -212,7 +231,7 @@ def _succeed(course: Course, node: Node, decision: Decision, built: Built) -> Mo
     last = course.ledger.traces.get(path)
     course.ends[path] = "success"
     course.ledger.note_build(node, record)
-    course.shop.state.record_build(record)
+    course.unwritten.append(partial(course.shop.state.record_build, record))
     return ModelFinished(
         node=node,
         status="success",

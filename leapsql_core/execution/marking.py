@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +13,22 @@ from leapsql_core.protocols import Build
 
 def write_record(build: Build) -> str:
     """Return a build as JSON. What partitions read is written once, for most of them read the same."""
-    facts = asdict(build)
-    read: list[Any] = []
-    for partition in facts["partitions"]:
-        if partition["inputs"] not in read:
-            read.append(partition["inputs"])
-        partition["inputs"] = read.index(partition["inputs"])
-    return json.dumps({**facts, "read": read}, default=datetime.isoformat, sort_keys=True, separators=(",", ":"))
+    read = {inputs: place for place, inputs in enumerate(dict.fromkeys(one.inputs for one in build.partitions))}
+    partitions = [_facts(one) | {"inputs": read[one.inputs]} for one in build.partitions]
+    return _write(_facts(build) | {"partitions": partitions, "read": list(read)})
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else _facts(value)
+
+
+#: Made once: to make an encoder costs more than to use it.
+_write = json.JSONEncoder(default=_as_json, sort_keys=True, separators=(",", ":")).encode
+
+
+def _facts(record: Any) -> dict[str, Any]:
+    """Return the fields of a record by name, as they are: the encoder asks for those within it."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def read_record(text: str) -> Build | None:

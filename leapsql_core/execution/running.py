@@ -190,18 +190,15 @@ def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[
         yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted, sources)
         while schedule or running:
             begun.check()
-            while schedule and len(running) < parallel:
+            ended = None if schedule and len(running) < parallel else workers.next_ended()
+            told: list[Event] = []
+            try:
                 with held():
-                    event = _take_up(course, schedule, running, workers)
-                yield event
-            if running:
-                path = workers.next_ended()
-                with held():
-                    work = running.pop(path)
-                    event = finish(course, path, work.decision, work.future)
-                    schedule.done(path)
-                yield event
-                raise_unforeseen(work.future)
+                    _advance(course, schedule, running, workers, ended, told, parallel=parallel)
+            finally:
+                # What is recorded is told, whatever else went wrong.
+                if not course.unwritten:
+                    yield from told
     except GeneratorExit:
         with held():
             _cancel(course, running, workers)
@@ -210,6 +207,29 @@ def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[
         with held(), noting_trouble(exc):
             _cancel(course, running, workers)
         raise
+
+
+def _advance(
+    course: Course,
+    schedule: Schedule,
+    running: dict[str, Work],
+    workers: Workers,
+    ended: str | None,
+    told: list[Event],
+    *,
+    parallel: int,
+) -> None:
+    """Record how the model that `ended` did, if one did, and take up the next; both are added to what is `told`."""
+    try:
+        if ended is not None:
+            work = running.pop(ended)
+            told.append(finish(course, ended, work.decision, work.future))
+            schedule.done(ended)
+            raise_unforeseen(work.future)
+        if schedule and len(running) < parallel:
+            told.append(_take_up(course, schedule, running, workers))
+    finally:
+        course.write_down()
 
 
 def _take_up(
@@ -227,6 +247,7 @@ def _take_up(
         schedule.done(path)
         return event
     begin(course, path, decision)
+    course.write_down()
     work = partial(build, job, course.shop.warehouse, cancelled=course.cancelled)
     running[path] = Work(decision, workers.begin(path, work))
     return ModelStarted(path, decision)
@@ -246,6 +267,7 @@ def _cancel(course: Course, running: dict[str, Work], workers: Workers) -> None:
     for path in course.plan.decisions:
         if path not in course.ends:
             skip(course, path, Decision(path, "skip", "cancelled", "the run was cancelled before it"))
+    course.write_down()
 
 
 def _outcome(course: Course) -> tuple[RunStatus, str | None]:

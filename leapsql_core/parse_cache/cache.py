@@ -207,6 +207,8 @@ class ParseCache(Analyst):
             self._used[key] = self._known[key] = self._learned[key] = sealed(key, json.dumps(said))
 
     def _holds_secret(self, value: Any) -> bool:
+        if not self._secrets.values:
+            return False
         text = "\n".join(_stream_texts(value))
         return self._secrets.mask(text) != text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from leapsql_core.configuration import ProjectConfig, secrets_of
@@ -27,9 +28,17 @@ from leapsql_core.models import (
 
 def facts(answer: Any) -> Any:
     """Return a record as lists: the values of its fields in order."""
-    if is_dataclass(answer):
-        return [facts(getattr(answer, field.name)) for field in fields(answer)]
-    return [facts(item) for item in answer] if isinstance(answer, tuple) else answer
+    if isinstance(answer, tuple):
+        return [facts(item) for item in answer]
+    kind: Any = type(answer)
+    names = _field_names(kind)
+    return answer if names is None else [facts(getattr(answer, name)) for name in names]
+
+
+@lru_cache(maxsize=256)
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the names of a record's fields in order, ``None`` for what is no record."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 def configuration_facts(config: ProjectConfig) -> Any:

@@ -76,6 +76,8 @@ def _without_comments(sql: str) -> str:
 
 def _from_for_table(sql: str) -> str:
     """Write ``FROM t`` for ``TABLE t``, which sqlglot 30.29 takes for a column or an alias; nothing is moved by it."""
+    if "table" not in sql.lower():
+        return sql
     tokens = lex(sql).tokens
     for before, token, after in zip((None, *tokens), tokens, tokens[1:], strict=False):
         begins = before is None or before.text in ("(", ")", ";") or before.word in _SET_OPERATION

@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from uuid import uuid4
 
 from leapsql_core.models import (
@@ -75,7 +75,8 @@ class SqliteStateStore(SqliteReading, StateStore):
         self._wait_seconds = wait_seconds
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
-        self._lock = Lock()
+        self._lock = RLock()
+        self._joins = False
 
     def open(self) -> None:
         with self._lock, explained(self._place):
@@ -114,18 +115,31 @@ class SqliteStateStore(SqliteReading, StateStore):
                 raise not_open(self._place)
             yield self._connection
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._using() as connection, transaction(connection, write=False):
-            check_current(connection, self._place, self._migrations)
-            yield connection
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._transaction(write=False)
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._transaction(write=True)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        # The schema is looked at in every transaction: a newer LeapSQL may have upgraded the file meanwhile.
-        with self._using() as connection, transaction(connection, write=True):
-            check_current(connection, self._place, self._migrations)
+    def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
+        with self._using() as connection, nullcontext() if self._joins else transaction(connection, write=write):
+            if not self._joins:
+                # In every transaction: a newer LeapSQL may have upgraded the file meanwhile.
+                check_current(connection, self._place, self._migrations)
             yield connection
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._joined()
+
+    @contextmanager
+    def _joined(self) -> Iterator[None]:
+        with self._writing():
+            joined, self._joins = self._joins, True
+            try:
+                yield
+            finally:
+                self._joins = joined
 
     # --------------------------------------------------------------------------------------------------------- runs
 

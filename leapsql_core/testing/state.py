@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -70,6 +71,18 @@ class InMemoryStateStore(InMemoryReading, StateStore):
 
     def _now(self) -> datetime:
         return in_utc(self._clock())
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._joined()
+
+    @contextmanager
+    def _joined(self) -> Iterator[None]:
+        before = self._tables.copied()
+        try:
+            yield
+        except BaseException:
+            self._kept = before
+            raise
 
     # --------------------------------------------------------------------------------------------------------- runs
 

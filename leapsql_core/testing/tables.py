@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from leapsql_core.models import (
@@ -52,6 +54,12 @@ class Tables:
     partitions: dict[tuple[str, str], tuple[PartitionTrace, ...]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     code_versions: dict[str, CodeVersion] = field(default_factory=dict)
+
+    def copied(self) -> Tables:
+        """Return the same records in tables of their own."""
+        kept: dict[str, Any] = {one.name: copy(getattr(self, one.name)) for one in fields(self)}
+        kept["data_versions"] = {name: dict(held) for name, held in self.data_versions.items()}
+        return Tables(**kept)
 
     def keep_build(self, build: Build, *, now: datetime) -> None:
         """End the model run of a build as a success and make its trace the current one, with all that it holds."""

@@ -155,6 +155,7 @@ def _marked_anew(
     """Write the marker of a relation once more, with the build that the state keeps."""
     build, node = remembered_build(state, found.snapshot, path), session.project.nodes[path]
     trace, kind = build.trace, _kind(found, node.relation)
+    before = found.observations.markers.get(node.relation.key)
     marker = Marker(
         node.relation,
         path,
@@ -167,7 +168,8 @@ def _marked_anew(
         project=session.project.name,
     )
     with warehouse.transaction() as transaction:
-        transaction.mark(marker, kind=kind, record=write_record(build))
+        replaces = None if before is None else before.relation
+        transaction.mark(marker, kind=kind, record=write_record(build), replaces=replaces)
     return replace(finding, mend="It was written anew.", mended=True)
 
 

@@ -8,7 +8,8 @@ from contextlib import ExitStack, closing
 from leapsql_core.execution import facts_of, is_abandoned, lost_builds, see
 from leapsql_core.models import Project, Run
 from leapsql_core.protocols import Build, StateStore
-from leapsql_core.session import Session, masked, runs_for
+from leapsql_core.runs import runs_for
+from leapsql_core.session import Session, masked
 from leapsql_core.state import SqliteStateStore, open_state_reader
 from leapsql_core.state.refusals import DIED
 from leapsql_core.warehouses.opening import open_warehouse, warehouse_exists

@@ -344,3 +344,44 @@ def test_a_build_holds_all_of_a_fact(store: StateStore) -> None:
     store.record_build(Build(given.trace, given.code, {}, {}))
     [model_run] = store.get_model_runs_for_run(store.list_runs()[0].id)
     assert (model_run.rows_affected, model_run.execution_ms, model_run.render_ms) == (None, None, None)
+
+
+def status_of(store: StateStore, model_run_id: str) -> str:
+    [found] = [
+        one for run in store.list_runs() for one in store.get_model_runs_for_run(run.id) if one.id == model_run_id
+    ]
+    return found.status
+
+
+def test_what_is_written_together_is_all_there_or_not_at_all(store: StateStore) -> None:
+    """An error in the middle takes back what was written before it; without one everything stays."""
+    first, second = begin(store), begin(store, "staging.customers")
+    before = contents(store)
+
+    def write_two(status: str) -> None:
+        with store.together():
+            store.record_build(build(first))
+            store.update_model_run(second, status)  # type: ignore[arg-type]
+
+    with pytest.raises(StateError):
+        write_two("pending")
+    assert contents(store) == before
+    write_two("failed")
+    assert (status_of(store, first), status_of(store, second)) == ("success", "failed")
+
+
+def test_what_is_written_together_is_read_within(store: StateStore) -> None:
+    """Questions in the block see what was written there; a block within a block belongs to the outer one."""
+    model_run_id = begin(store)
+    before = contents(store)
+
+    def write_and_fail() -> None:
+        with store.together():
+            with store.together():
+                store.record_build(build(model_run_id))
+            assert status_of(store, model_run_id) == "success"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    assert contents(store) == before

@@ -113,7 +113,7 @@ def test_a_marked_batch_is_committed_with_its_marker(warehouse: DuckDBWarehouse,
     with warehouse.transaction() as transaction:
         how = config(on_schema_change="append")
         transaction.apply_batch(T, "SELECT 4 AS id, 'four' AS name, true AS even", unique_key=["id"], how=how)
-        transaction.mark(marker(model_run_id="run 4"), kind="table", record="{}")
+        transaction.mark(marker(model_run_id="run 4"), kind="table", record="{}", replaces=None)
     assert rows(sql)[-1] == (4, "four", True)
     assert warehouse.relations()[T.key].comment == "run 4"
     assert warehouse.markers()[T.key].model_run_id == "run 4"

@@ -16,19 +16,26 @@ from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 
 def build(warehouse: DuckDBWarehouse, query: str, *, relation: Relation = T, run: str = "run 1") -> int:
-    seen, marked = warehouse.relations().get(relation.key), warehouse.markers().get(relation.key)
+    seen = warehouse.relations().get(relation.key)
+    before = marked(warehouse, relation)
     with warehouse.transaction() as transaction:
         rows = transaction.replace_table(relation, query, existing=None if seen is None else seen.kind)
-        replaces = None if marked is None else marked.relation
-        transaction.mark(marker(relation, run), kind="table", record="{}", replaces=replaces)
+        transaction.mark(marker(relation, run), kind="table", record="{}", replaces=before)
     return rows
+
+
+def marked(warehouse: DuckDBWarehouse, relation: Relation) -> Relation | None:
+    """Return a relation as its marker spells it."""
+    found = warehouse.markers().get(relation.key)
+    return None if found is None else found.relation
 
 
 def build_view(warehouse: DuckDBWarehouse, query: str, *, relation: Relation = T, run: str = "run 1") -> None:
     seen = warehouse.relations().get(relation.key)
+    before = marked(warehouse, relation)
     with warehouse.transaction() as transaction:
         transaction.replace_view(relation, query, existing=None if seen is None else seen.kind)
-        transaction.mark(marker(relation, run), kind="view", record="{}")
+        transaction.mark(marker(relation, run), kind="view", record="{}", replaces=before)
 
 
 def test_a_table_is_replaced_whole_and_counted(warehouse: DuckDBWarehouse, sql: Sql) -> None:
@@ -87,7 +94,7 @@ def test_an_exception_rolls_everything_back(warehouse: DuckDBWarehouse, sql: Sql
     def build_and_stop() -> None:
         with warehouse.transaction() as transaction:
             transaction.replace_table(T, "SELECT 2 AS a", existing="table")
-            transaction.mark(marker(model_run_id="run 2"), kind="table", record="{}")
+            transaction.mark(marker(model_run_id="run 2"), kind="table", record="{}", replaces=T)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +109,7 @@ def test_nothing_shows_before_the_commit(warehouse: DuckDBWarehouse, sql: Sql) -
     build(warehouse, "SELECT 1 AS a")
     with warehouse.transaction() as transaction:
         transaction.replace_table(T, "SELECT 2 AS a", existing="table")
-        transaction.mark(marker(model_run_id="run 2"), kind="table", record="{}")
+        transaction.mark(marker(model_run_id="run 2"), kind="table", record="{}", replaces=T)
         assert sql("FROM main.t") == [(1,)]
         assert warehouse.relations()[T.key].comment == "run 1"
     assert sql("FROM main.t") == [(2,)]

@@ -211,6 +211,8 @@ def execute_one(cursor: DuckDBPyConnection, sql: str, parameters: Sequence[Any] 
     Raises:
         WarehouseError: it is more than one statement.
     """
+    if ";" not in sql:
+        return cursor.execute(sql, list(parameters))
     statements = cursor.extract_statements(sql)
     if len(statements) != 1:
         cause = f"the query ends the statement that it stands in: {len(statements)} statements instead of one"

@@ -245,23 +245,24 @@ class DuckDBTransaction:
             ).fetchone()
         return (0, None) if row is None else (row[0], row[1])
 
-    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None = None) -> None:
+    def mark(self, marker: Marker, *, kind: str, record: str, replaces: Relation | None) -> None:
         """Write the marker of a relation, with the `record` of its build, and the relation's comment.
 
-        `replaces` is the relation as the marker before this one spelled it.
+        `replaces` is the relation as the marker before this one spelled it; without one there is nothing to look for.
         """
         relation = marker.relation
         comment = marker.model_run_id.replace("'", "''")
         with refusals(f"{relation} cannot be marked"):
             self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS '{comment}'")
-            # Equal to the letter: names without their case take ten times as long to compare.
-            spelled = [relation, replaces or relation]
+            if replaces is not None:
+                # Equal to the letter: names without their case take ten times as long to compare.
+                spelled = [relation, replaces]
+                self._cursor.execute(
+                    f"DELETE FROM {MARKERS.sql} WHERE schema_name IN (?, ?) AND relation_name IN (?, ?)",
+                    [*(one.schema for one in spelled), *(one.name for one in spelled)],
+                )
             self._cursor.execute(
-                f"DELETE FROM {MARKERS.sql} WHERE schema_name IN (?, ?) AND relation_name IN (?, ?)",
-                [*(one.schema for one in spelled), *(one.name for one in spelled)],
-            )
-            self._cursor.execute(
-                f"INSERT INTO {MARKERS.sql} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO {MARKERS.sql} SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?",
                 [
                     relation.schema,
                     relation.name,
