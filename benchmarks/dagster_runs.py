@@ -6,21 +6,22 @@ a `multi_asset` that does nothing else. `python -m benchmarks.dagster_runs --mod
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import dagster as dg
 
 from benchmarks.generate import write_project
-from benchmarks.measuring import machine, markdown_table
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from leapsql_core import RunOptions, open_session, stream_session_run
 from leapsql_dagster import LeapSQLProject, LeapSQLResource, leapsql_assets
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind
@@ -148,19 +149,47 @@ def _row(case: Case, found: Found) -> list[str]:
     ]
 
 
+def medians(found: Sequence[Found]) -> Found:
+    """Return the median of each figure of the same case."""
+
+    def middle(spent: Sequence[Spent]) -> Spent:
+        return Spent(median(one.wall for one in spent), median(one.cpu for one in spent))
+
+    ways = (
+        middle([one.core for one in found]),
+        middle([one.run for one in found]),
+        middle([one.bare for one in found]),
+    )
+    return Found(*ways, events=found[0].events)
+
+
+def report(sizes: Sequence[int], *, kept: bool, rounds: int) -> str:
+    """Measure runs of each of `sizes`, without checks and with them, and return a table.
+
+    Raises:
+        RuntimeError: a run failed.
+    """
+    rows = []
+    for case in (Case(models, kinds, kept) for kinds in ((), CHECK_KINDS) for models in sizes):
+        tell(f"{case.models:,} models {'with' if case.checks else 'without'} checks")
+        rows.append(_row(case, medians([measure(case) for _ in range(rounds)])))
+    told = f"Medians of {rounds} runs that build all of a project: seconds (of processor time). {machine()}."
+    return f"{told}\n\n{markdown_table(_HEADER, rows, words=(0, 1))}"
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("dagster_runs", __doc__)
+    made.add_argument("--models", type=int, nargs="+", default=[1000, 3000])
+    made.add_argument("--rounds", type=int, default=3)
+    made.add_argument("--sqlite", action="store_true", help="keep Dagster's events in SQLite, as a DAGSTER_HOME does")
+    return made
+
+
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.dagster_runs", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[1000, 3000])
-    parser.add_argument("--sqlite", action="store_true", help="keep Dagster's events in SQLite, as a DAGSTER_HOME does")
-    given = parser.parse_args()
-    rows = [
-        _row(case, measure(case))
-        for checks in ((), CHECK_KINDS)
-        for case in (Case(models, checks, given.sqlite) for models in given.models)
-    ]
-    print(f"Runs that build all of a project: seconds (of processor time). {machine()}, Dagster {dg.__version__}.\n")
-    print(markdown_table(_HEADER, rows))
+    given = parser().parse_args()
+    print(report(given.models, kept=given.sqlite, rounds=given.rounds))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ Beside the seconds on the clock stand those of the processor, which tell the sam
 
 from __future__ import annotations
 
-import argparse
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from typing import Final
 
 import duckdb
 
-from benchmarks.measuring import machine, markdown_table
+from benchmarks.pages import machine, markdown_table, new_parser, tell
 from leapsql_core.models import ColumnSet, Relation
 from leapsql_core.warehouses.duckdb.connection import Waiting
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -81,6 +81,8 @@ QUERIES: Final[Mapping[str, str]] = {
     """,
     "copied as they are": f"SELECT * FROM {_SOURCE.sql}",
 }
+_OF_EACH: Final = ("seconds without versions", "with versions", "added")
+_HEADER: Final = ("rows", *(f"{what} ({of})" for of in ("clock", "processor") for what in _OF_EACH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +139,14 @@ def _median(costs: Sequence[Cost]) -> Cost:
     return Cost(median(one.clock for one in costs), median(one.processor for one in costs))
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.data_versions", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--rounds", type=int, default=9)
-    given = parser.parse_args()
-    print(
-        f"Data versions of {given.rows:,} rows, six columns, three readers: medians of {given.rounds} pairs of builds."
-        f" {machine()}, DuckDB {duckdb.__version__}.\n"
-    )
-    rows = [[name, *_cells(measure(query, rows=given.rows, rounds=given.rounds))] for name, query in QUERIES.items()]
-    of_each = ("seconds without versions", "with versions", "added")
-    header = ("rows", *(f"{what} ({of})" for of in ("clock", "processor") for what in of_each))
-    print(markdown_table(header, rows))
+def report(rows: int, rounds: int) -> str:
+    """Measure each query on so many rows, and return a table."""
+    lines = []
+    for name, query in QUERIES.items():
+        tell(f"{rows:,} rows, {name}")
+        lines.append([name, *_cells(measure(query, rows=rows, rounds=rounds))])
+    told = f"{rows:,} rows, six columns, three readers: medians of {rounds} pairs of builds, in turn. {machine()}."
+    return f"{told}\n\n{markdown_table(_HEADER, lines)}"
 
 
 def _cells(found: Compared) -> list[str]:
@@ -161,6 +157,20 @@ def _cells(found: Compared) -> list[str]:
         for without, with_versions, added in (clock, processor)
         for cell in (f"{without:.2f}", f"{with_versions:.2f}", f"{100 * added:+.1f} %")
     ]
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    made = new_parser("data_versions", __doc__)
+    made.add_argument("--rows", type=int, default=5_000_000)
+    made.add_argument("--rounds", type=int, default=9)
+    return made
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    given = parser().parse_args()
+    print(report(given.rows, given.rounds))
 
 
 if __name__ == "__main__":

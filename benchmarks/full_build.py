@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.generate import write_project
-from benchmarks.measuring import LEAPSQL, Measured, measure_and_print, measure_in_turn
+from benchmarks.measuring import LEAPSQL, Measured, measure_in_turn
+from benchmarks.pages import machine, markdown_table, new_parser, print_report, tell
 
 _FLOOR: Final = "DuckDB alone"
 _FROM_NOTHING: Final = "import shutil; shutil.rmtree('.leapsql', ignore_errors=True)"
@@ -51,16 +53,23 @@ def stream_rows(models: int, found: dict[str, Measured]) -> Iterator[list[str]]:
         yield [name, f"{models:,}", *seconds, f"{measured.wall / floor:.1f}", f"{more:.1f}"]
 
 
+def report(sizes: Sequence[int], rounds: int) -> str:
+    """Measure projects of each of `sizes`, and return a table."""
+    rows: list[list[str]] = []
+    for models in sizes:
+        tell(f"a project of {models:,} models")
+        rows += stream_rows(models, measure(models, rounds=rounds))
+    return f"Medians of {rounds} runs of each, in turn. {machine()}.\n\n{markdown_table(_HEADER, rows)}"
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    return new_parser("full_build", __doc__, models=(100, 1000))
+
+
 def main() -> None:
     """Measure, and print a table."""
-    measure_and_print(
-        "full_build",
-        __doc__,
-        title="A first build of all",
-        header=_HEADER,
-        models=(100, 1000),
-        rows_of=lambda models, rounds: stream_rows(models, measure(models, rounds=rounds)),
-    )
+    print_report(parser(), report)
 
 
 if __name__ == "__main__":

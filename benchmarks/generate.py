@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -146,8 +146,13 @@ def _stream_query(one: Plot, parents: list[str]) -> Iterator[str]:
 
 def write_project(folder: Path, models: int, shape: Shape = "mixed") -> list[Path]:
     """Write a LeapSQL project into `folder`, and return its files."""
+    return write_files(folder, project_files(models, shape))
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write texts to their paths below `folder`, and return these."""
     written: list[Path] = []
-    for name, text in sorted(project_files(models, shape).items()):
+    for name, text in sorted(files.items()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.generate import write_project
-from benchmarks.measuring import LEAPSQL, Measured, measure_and_print, measure_in_turn
+from benchmarks.measuring import LEAPSQL, Measured, measure_in_turn
+from benchmarks.pages import machine, markdown_table, new_parser, print_report, tell
 
 _FLOOR: Final = "import dagster"
 _BY_HAND: Final = "specs made by hand"
@@ -129,16 +131,23 @@ def stream_rows(models: int, found: Mapping[str, Measured]) -> Iterator[list[str
         yield [name, f"{models:,}", *seconds, *ratios]
 
 
+def report(sizes: Sequence[int], rounds: int) -> str:
+    """Measure projects of each of `sizes`, and return a table."""
+    rows: list[list[str]] = []
+    for models in sizes:
+        tell(f"a project of {models:,} models")
+        rows += stream_rows(models, measure(models, rounds=rounds))
+    return f"Medians of {rounds} runs of each, in turn. {machine()}.\n\n{markdown_table(_HEADER, rows)}"
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line is read with."""
+    return new_parser("loading", __doc__, models=(1000,))
+
+
 def main() -> None:
     """Measure, and print a table."""
-    measure_and_print(
-        "loading",
-        __doc__,
-        title="Loading definitions",
-        header=_HEADER,
-        models=(1000,),
-        rows_of=lambda models, rounds: stream_rows(models, measure(models, rounds=rounds)),
-    )
+    print_report(parser(), report)
 
 
 if __name__ == "__main__":

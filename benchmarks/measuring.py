@@ -1,18 +1,23 @@
-"""Measures whole processes, in turn: A B A B, so that what else the machine does weighs on all of them alike."""
+"""Measures whole processes, in turn: A B A B, so that what else the machine does weighs on all of them alike.
+
+What measures imports little and holds little, so that peaks of memory are those of what is measured.
+"""
 
 from __future__ import annotations
 
-import argparse
 import os
-import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Final
+
+from benchmarks.pages import tell
 
 _REPOSITORY: Final = Path(__file__).parent.parent
 #: What `leapsql` is, whether or not it was installed from this repository.
@@ -29,22 +34,32 @@ class Measured:
 
 
 def measure_in_turn(
-    commands: Mapping[str, Sequence[str]], *, first: Sequence[str], rounds: int, folder: Path, bytecode: Path
+    commands: Mapping[str, Sequence[str]],
+    *,
+    first: Sequence[str],
+    rounds: int,
+    folder: Path,
+    bytecode: Path,
+    before: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Measured]:
     """Run `first` and each command once unmeasured, then all in turn, `rounds` times; return medians by name.
 
     They run in `folder`. Compiled modules are kept in `bytecode`, so that none of them has to compile its own again.
+    `before` is called with the name of each command before it runs, and is not measured.
 
     Raises:
         subprocess.CalledProcessError: a command failed.
     """
     variables = environ(bytecode)
-    for command in (first, *commands.values()):
-        measure_once(command, folder, variables)
+    measure_once(first, folder, variables)
     found: dict[str, list[Measured]] = {name: [] for name in commands}
-    for _ in range(rounds):
+    for number in range(rounds + 1):
+        tell(f"round {number} of {rounds}" if number else "warming up")
         for name, command in commands.items():
-            found[name].append(measure_once(command, folder, variables))
+            before(name)
+            measured = measure_once(command, folder, variables)
+            if number:
+                found[name].append(measured)
     return {name: medians(runs) for name, runs in found.items()}
 
 
@@ -56,7 +71,7 @@ def environ(bytecode: Path) -> dict[str, str]:
 
 
 def measure_once(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Measured:
-    """Run one command to its end; a small parent keeps the peak of memory the command's own.
+    """Run one command to its end; what it prints is not shown.
 
     Raises:
         subprocess.CalledProcessError: it failed.
@@ -73,42 +88,12 @@ def measure_once(command: Sequence[str], folder: Path, variables: Mapping[str, s
     return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 
 
+def apart(function: Callable[[], None]) -> None:
+    """Call a function in a process of its own, for a child's peak of memory is never below that of its parent."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        pool.submit(function).result()
+
+
 def medians(runs: Sequence[Measured]) -> Measured:
     """Return the median of each figure."""
     return Measured(median(run.wall for run in runs), median(run.cpu for run in runs), median(run.peak for run in runs))
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[int] = (0,)) -> str:
-    """Return a table whose columns `words`, counted from 0, are of words, the others of numbers."""
-    lines = [header, ["---" if n in words else "---:" for n in range(len(header))], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def machine() -> str:
-    """Return on what it was measured, in one line."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-
-
-def measure_and_print(
-    name: str,
-    about: str | None,
-    *,
-    title: str,
-    header: Sequence[str],
-    models: Sequence[int],
-    rows_of: Callable[[int, int], Iterable[Sequence[str]]],
-) -> None:
-    """Take ``--models`` and ``--rounds`` from the command line, measure projects of those sizes, and print a table.
-
-    `rows_of` measures a project of so many models in so many rounds. Ends the process where a command failed.
-    """
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=str(about).split("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=list(models))
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    try:
-        rows = [row for size in given.models for row in rows_of(size, given.rounds)]
-    except subprocess.CalledProcessError as exc:
-        sys.exit(str(exc))
-    print(f"{title}: medians of {given.rounds} runs of each, in turn. {machine()}.\n")
-    print(markdown_table(header, rows))

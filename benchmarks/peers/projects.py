@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from benchmarks.generate import Plot, Shape, plot, queried_columns, source_of
@@ -99,11 +98,3 @@ def _stream_sqlmesh(one: Plot, plots: list[Plot]) -> Iterator[str]:
     yield f"FROM {source_of(one, parents)}"
     if one.is_template:
         yield f"WHERE {first.split()[0]} >= 0"
-
-
-def write_files(folder: Path, files: dict[str, str]) -> None:
-    """Write texts to their paths below `folder`."""
-    for name, text in sorted(files.items()):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")

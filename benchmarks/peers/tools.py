@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,29 +15,36 @@ from benchmarks.peers.projects import dbt_files, sqlmesh_files
 
 #: What is measured, in this order: each begins where the one before left off.
 CASES: Final = ("first plan", "full build", "no change", "one leaf", "one root", "a comment everywhere")
+FLOOR: Final = "DuckDB alone"
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool: the texts of a project of so many models, and the command for each case, by name.
+    """One tool: the texts of a project of so many models, and the command for each case that it takes part in, by name.
 
-    ``made`` is all that it makes in a project's folder. ``settle`` is called with that folder after each build.
+    ``made`` is all that it makes in a project's folder. ``first`` is run there once, before anything is measured;
+    ``settle`` is called with that folder after each build.
     """
 
     name: str
     files: Callable[[int], dict[str, str]]
     commands: Mapping[str, Sequence[str]]
     made: tuple[str, ...]
+    first: Sequence[str] | None = None
     settle: Callable[[Path], None] = field(default=lambda folder: None)
 
     def begin_anew(self, folder: Path) -> None:
         """Take all that the tool made out of a project's folder."""
-        for name in self.made:
-            path = folder / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        remove_made(folder, self.made)
+
+
+def remove_made(folder: Path, names: Sequence[str]) -> None:
+    """Remove files and folders from a folder, where they are there."""
+    for path in (folder / name for name in names):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def leapsql() -> Tool:
@@ -44,6 +52,18 @@ def leapsql() -> Tool:
     run = (*LEAPSQL, "run")
     commands = {"first plan": (*LEAPSQL, "plan"), "full build": run, "no change": (*LEAPSQL, "plan")}
     return Tool("LeapSQL", project_files, {case: commands.get(case, run) for case in CASES}, (".leapsql",))
+
+
+def duckdb_alone() -> Tool:
+    """Return the floor: the statements of a first build, given to DuckDB one after the other, each committed."""
+    bare = (sys.executable, "-m", "benchmarks.bare_build")
+    return Tool(
+        FLOOR,
+        project_files,
+        {"full build": (*bare, "add", "statements.json", "bare.duckdb")},
+        ("bare.duckdb", "bare.duckdb.wal"),
+        first=(*bare, "write", "statements.json"),
+    )
 
 
 def dbt(program: str) -> Tool:
@@ -56,7 +76,7 @@ def dbt(program: str) -> Tool:
         dbt_files,
         {case: commands.get(case, changed) for case in CASES},
         ("target", "kept", "logs", "warehouse.duckdb", "warehouse.duckdb.wal"),
-        _keep_manifest,
+        settle=_keep_manifest,
     )
 
 

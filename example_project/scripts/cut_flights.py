@@ -4,8 +4,8 @@
     python scripts/cut_flights.py
 
 writes ``flights.csv``, ``airlines.csv``, ``airports.csv``, ``planes.csv`` and ``weather.csv`` into ``seeds/``, or into
-the folder given as the only argument. The same package gives the same bytes. Only the package's data files are read;
-the package itself is not imported.
+the folder given as an argument; two more name the first and the last day that are kept. The same package gives the same
+bytes. Only the package's data files are read; the package itself is not imported.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import io
 import sys
 import zipfile
 from collections.abc import Iterable
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
-FIRST_DAY, LAST_DAY = (2013, 6, 24), (2013, 7, 14)
+FIRST_DAY, LAST_DAY = "2013-06-24", "2013-07-14"
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 
 #: The columns that are kept. ``year, month, day, hour, minute`` of flights and weather stand in ``time_hour``.
@@ -50,9 +51,9 @@ def read_rows(data: Path, name: str) -> list[Row]:
     return [{column: "" if value == "NA" else value for column, value in row.items()} for row in rows]
 
 
-def in_window(row: Row) -> bool:
-    """Tell whether the row's local day is one of those kept."""
-    return FIRST_DAY <= (int(row["year"]), int(row["month"]), int(row["day"])) <= LAST_DAY
+def local_day(row: Row) -> date:
+    """Return the row's day by New York's own calendar."""
+    return date(int(row["year"]), int(row["month"]), int(row["day"]))
 
 
 def with_local_hour(row: Row) -> Row:
@@ -71,10 +72,13 @@ def as_scheduled(row: Row) -> tuple[str, int, str, int, str]:
     return (row["time_hour"], int(row["sched_dep_time"]), row["carrier"], int(row["flight"]), row["origin"])
 
 
-def cut(data: Path) -> dict[str, list[Row]]:
-    """Choose the rows of all five tables: the window's flights and weather, and what those flights name."""
-    flights = [with_local_hour(row) for row in read_rows(data, "flights") if in_window(row)]
-    weather = [with_plain_wind(with_local_hour(row)) for row in read_rows(data, "weather") if in_window(row)]
+def cut(data: Path, first: date, last: date) -> dict[str, list[Row]]:
+    """Choose the rows of all five tables: the flights and weather of those days, and what those flights name."""
+
+    def kept(name: str) -> list[Row]:
+        return [with_local_hour(row) for row in read_rows(data, name) if first <= local_day(row) <= last]
+
+    flights, weather = kept("flights"), [with_plain_wind(row) for row in kept("weather")]
     carriers, tailnums = ({row[column] for row in flights} for column in ("carrier", "tailnum"))
     codes = {row[column] for row in flights for column in ("origin", "dest")}
 
@@ -98,12 +102,12 @@ def write_rows(file: Path, columns: list[str], rows: Iterable[Row]) -> None:
         writer.writerows(rows)
 
 
-def main(folder: Path = SEEDS) -> None:
-    """Write the five files into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in cut(package_data()).items():
-        write_rows(folder / f"{name}.csv", COLUMNS[name].split(), rows)
+def main(folder: str | Path = SEEDS, first: str = FIRST_DAY, last: str = LAST_DAY) -> None:
+    """Write the five files, of the days from ``first`` to ``last``, into ``folder``."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, rows in cut(package_data(), date.fromisoformat(first), date.fromisoformat(last)).items():
+        write_rows(Path(folder, f"{name}.csv"), COLUMNS[name].split(), rows)
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:2]))
+    main(*sys.argv[1:4])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from leapsql_core.execution.inspecting import stream_edited
     from leapsql_core.execution.marking import write_record
     from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, source_versions, with_versions
-    from leapsql_core.execution.origins import Origin, origins
+    from leapsql_core.execution.origin import Origin, origins
     from leapsql_core.execution.records import facts_of
     from leapsql_core.execution.running import stream_begun_run, stream_run
     from leapsql_core.execution.turns import Turn, begun_run, is_abandoned, name_run
@@ -24,7 +24,7 @@ _HOMES = {
     "inspecting": "stream_edited",
     "marking": "write_record",
     "observing": "FileVersion Look Sight observe see source_versions with_versions",
-    "origins": "Origin origins",
+    "origin": "Origin origins",
     "records": "facts_of",
     "running": "stream_begun_run stream_run",
     "turns": "Turn begun_run is_abandoned name_run",

@@ -19,8 +19,9 @@ from benchmarks.data_versions import COLUMN_SETS, QUERIES
 from benchmarks.data_versions import measure as measure_versions
 from benchmarks.full_build import stream_rows as stream_rows_of_builds
 from benchmarks.generate import Shape, plot, project_files, write_project
-from benchmarks.measuring import Measured, markdown_table, measure_in_turn
+from benchmarks.measuring import Measured, measure_in_turn
 from benchmarks.no_change import LEAPSQL
+from benchmarks.pages import markdown_table
 from leapsql_core.models import Model
 
 #: If the projects are to be others, figures that were measured before cannot be compared.
@@ -74,14 +75,17 @@ def test_builds_with_versions_and_without_are_both_measured(query: str) -> None:
 
 
 def test_processes_are_measured_in_turn(tmp_path: Path) -> None:
-    """Wall time, processor time and memory, and a table to show them."""
+    """Wall time, processor time and memory, and a table to show them; before each run what it needs is put in place."""
+    prepared: list[str] = []
     found = measure_in_turn(
         {"help": (*LEAPSQL, "--help")},
         first=(*LEAPSQL, "--version"),
         rounds=1,
         folder=tmp_path,
         bytecode=tmp_path / "bytecode",
+        before=prepared.append,
     )
+    assert prepared == ["help", "help"]
     measured = found["help"]
     assert min(measured.wall, measured.cpu, measured.peak) > 0
     assert markdown_table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pkgutil import iter_modules
+from types import ModuleType
 
+import pytest
 from projects import Lab, Outcome
 
+import leapsql_core
+import leapsql_core.execution
 from leapsql_core.execution import origins
 
 Make = Callable[..., Lab]
@@ -87,3 +92,10 @@ def test_an_early_cut_off_says_what_was_built_and_gave_the_same(make_lab: Make) 
     )
     assert outcome["both"].detail == "its code and what it reads are as they were"
     assert lab.model_runs(outcome.run_id)["u"].detail == outcome["u"].detail
+
+
+@pytest.mark.parametrize("package", [leapsql_core, leapsql_core.execution], ids=lambda package: package.__name__)
+def test_what_is_loaded_when_it_is_first_used_has_a_name_that_no_module_has(package: ModuleType) -> None:
+    """Importing a module makes it an attribute of its package, and it would be found in place of what it holds."""
+    modules = {module.name for module in iter_modules(package.__path__)}
+    assert modules & set(package.__all__) == set()
