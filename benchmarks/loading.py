@@ -1,7 +1,8 @@
 """What loading the definitions of a project costs, beside specs of the same content that are made by hand.
 
-Whole processes, as a code server, a run worker or a step process begins: `import dagster`, the definitions, the
-repository, its serialized snapshot. `python -m benchmarks.loading --models 1000 --rounds 5`
+With and without asset checks, each beside specs that have as many. Whole processes, as a code server, a run worker or a
+step process begins: `import dagster`, the definitions, the repository, its serialized snapshot.
+`python -m benchmarks.loading --models 1000 --rounds 5`
 """
 
 from __future__ import annotations
@@ -19,10 +20,19 @@ from benchmarks.measuring import LEAPSQL, Measured, measure_in_turn
 from benchmarks.pages import machine, markdown_table, new_parser, print_report, tell
 
 _FLOOR: Final = "import dagster"
-_BY_HAND: Final = "specs made by hand"
-_PROJECT: Final = "the project"
 _LOAD: Final = (sys.executable, "-m", "benchmarks.load_location")
-_COMMANDS: Final = {_FLOOR: _LOAD, _BY_HAND: (*_LOAD, "by_hand.py"), _PROJECT: (*_LOAD, "definitions.py")}
+#: What is compared: specs made by hand, and a project's of the same content.
+_PAIRS: Final = (
+    ("specs made by hand", "the project, checks=[]"),
+    ("specs made by hand, with checks", "the project"),
+)
+_FILES: Final = {
+    "specs made by hand": "by_hand.py",
+    "the project, checks=[]": "no_checks.py",
+    "specs made by hand, with checks": "by_hand_checked.py",
+    "the project": "definitions.py",
+}
+_COMMANDS: Final = {_FLOOR: _LOAD, **{name: (*_LOAD, file) for name, file in _FILES.items()}}
 _HEADER: Final = ("loading", "models", "seconds", "processor seconds", "MiB", "× by hand", "× by hand, less the import")
 
 _DEFINITIONS: Final = """\
@@ -31,12 +41,12 @@ import dagster as dg
 from leapsql_dagster import LeapSQLProject, LeapSQLResource, leapsql_assets
 
 
-@leapsql_assets(project=LeapSQLProject("."))
+@leapsql_assets(project=LeapSQLProject("."){options})
 def models(context: dg.AssetExecutionContext, leapsql: LeapSQLResource):
     yield from leapsql.run(context)
 
 
-defs = dg.Definitions(assets=[models], resources={"leapsql": LeapSQLResource()})
+defs = dg.Definitions(assets=[models], resources={{"leapsql": LeapSQLResource()}})
 """
 _HAND: Final = """\
 import warnings
@@ -73,7 +83,16 @@ def spec(key, deps, group, kinds, code_version, texts, columns, lineage, files):
     )
 
 
-@dg.multi_asset(specs=[spec(*row) for row in ROWS], can_subset=True)
+def check(key, name, blocking, description, texts, sql):
+    metadata = dict(texts) | ({} if sql is None else {"leapsql/sql": dg.MetadataValue.md(sql)})
+    return dg.AssetCheckSpec(
+        name, asset=dg.AssetKey(key), blocking=blocking, description=description, metadata=metadata
+    )
+
+
+@dg.multi_asset(
+    specs=[spec(*row) for row in ROWS], check_specs=[check(*row) for row in CHECKS], can_subset=True
+)
 def models(context: dg.AssetExecutionContext):
     yield None
 
@@ -86,10 +105,17 @@ def write_definitions(folder: Path) -> None:
     """Write the definitions of the project in `folder`, and others that make the same specs by hand."""
     from leapsql_dagster import LeapSQLProject, leapsql_assets
 
-    (folder / "definitions.py").write_text(_DEFINITIONS, encoding="utf-8")
     assets = leapsql_assets(project=LeapSQLProject(folder), name="models")(lambda context: None)
-    rows = ",\n".join(repr(_row(spec)) for spec in assets.specs)
-    (folder / "by_hand.py").write_text(f"ROWS = [\n{rows}\n]\n{_HAND}", encoding="utf-8")
+    specs = ",\n".join(repr(_row(spec)) for spec in assets.specs)
+    checks = ",\n".join(repr(_row_of_check(spec)) for spec in assets.check_specs)
+    texts = {
+        "definitions.py": _DEFINITIONS.format(options=""),
+        "no_checks.py": _DEFINITIONS.format(options=", checks=[]"),
+        "by_hand.py": f"ROWS = [\n{specs}\n]\nCHECKS = []\n{_HAND}",
+        "by_hand_checked.py": f"ROWS = [\n{specs}\n]\nCHECKS = [\n{checks}\n]\n{_HAND}",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _row(spec: Any) -> tuple[Any, ...]:
@@ -112,6 +138,13 @@ def _row(spec: Any) -> tuple[Any, ...]:
     )
 
 
+def _row_of_check(spec: Any) -> tuple[Any, ...]:
+    """Return the content of a check's spec as plain data."""
+    texts = {name: value for name, value in spec.metadata.items() if isinstance(value, str)}
+    sql = spec.metadata.get("leapsql/sql")
+    return (spec.asset_key.path, spec.name, spec.blocking, spec.description, texts, None if sql is None else sql.value)
+
+
 def measure(models: int, *, rounds: int) -> dict[str, Measured]:
     """Build a project of `models` models, then measure how long its definitions take to load."""
     with TemporaryDirectory(prefix="leapsql-bench-") as made:
@@ -124,8 +157,10 @@ def measure(models: int, *, rounds: int) -> dict[str, Measured]:
 
 def stream_rows(models: int, found: Mapping[str, Measured]) -> Iterator[list[str]]:
     """Yield one row of the table for each way of loading; ratios are of processor time."""
-    floor, by_hand = found[_FLOOR].cpu, found[_BY_HAND].cpu
+    floor = found[_FLOOR].cpu
+    by_hand_of = {name: pair[0] for pair in _PAIRS for name in pair}
     for name, measured in found.items():
+        by_hand = found[by_hand_of.get(name, _PAIRS[0][0])].cpu
         ratios = (f"{measured.cpu / by_hand:.2f}", f"{(measured.cpu - floor) / (by_hand - floor):.2f}")
         seconds = (f"{measured.wall:.2f}", f"{measured.cpu:.2f}", f"{measured.peak:.0f}")
         yield [name, f"{models:,}", *seconds, *ratios]

@@ -96,10 +96,10 @@ def load_project(
     state_path: Path | None = None,
     database: str | None = None,
 ) -> LoadedProject:
-    """Read and compile the project in `root`. Nothing is written, and no warehouse is opened.
+    """Read and compile the project in `root`; no warehouse is opened.
 
-    What the parse cache beside the state (`state_path`, else as configured) holds is not parsed again. `database` is
-    built in instead of the target's.
+    What the parse cache beside the state (`state_path`, else as configured) holds is not parsed again; what is new goes
+    there if it is a file by now, and nothing else is written. `database` is built in instead of the target's.
 
     Raises:
         ProjectError: with every problem of every file.
@@ -127,6 +127,7 @@ def load_project(
         raise ProjectError([*problems, *exc.problems]) from exc
     if problems:
         raise ProjectError(problems)
+    cache.save(makes=False)
     return LoadedProject(root, config, project, compiler, cache)
 
 

@@ -93,7 +93,7 @@ def open_session(
     state_path: Path | None = None,
     database: str | None = None,
 ) -> Session:
-    """Read the project that `start` lies in. Nothing is written, and neither state nor warehouse is opened.
+    """Read the project that `start` lies in; neither state nor warehouse is opened. See `load_project`.
 
     `variables`, `state_path` and `database` win over what its configuration says.
 

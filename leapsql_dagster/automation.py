@@ -27,10 +27,14 @@ _OF_DAGSTER = (
     "on_missing",
 )
 
-#: What each name that may stand in a condition makes, called with the values written behind it.
-CONDITIONS: dict[str, Callable[..., dg.AutomationCondition[Any]]] = {
-    name: getattr(dg.AutomationCondition, name) for name in _OF_DAGSTER
-}
+
+def known_conditions() -> dict[str, Callable[..., dg.AutomationCondition[Any]]]:
+    """Return what each name that may stand in a condition makes, called with the values written behind it."""
+    # They load what plans, which loads this.
+    from leapsql_dagster.conditions import model_changed, needs_build
+
+    ours = {"model_changed": model_changed, "needs_build": needs_build}
+    return {**{name: getattr(dg.AutomationCondition, name) for name in _OF_DAGSTER}, **ours}
 
 
 def read_condition(text: str) -> dg.AutomationCondition[Any]:
@@ -70,10 +74,11 @@ def _condition(written: ast.expr, text: str) -> dg.AutomationCondition[Any]:
 
 
 def _made(name: str, text: str, values: list[Any], named: dict[str, Any]) -> dg.AutomationCondition[Any]:
-    make = CONDITIONS.get(name)
+    known = known_conditions()
+    make = known.get(name)
     if make is None:
-        known = f"Known: {', '.join(sorted(CONDITIONS))}."
-        raise UsageError(f"unknown condition `{name}`", mend=did_you_mean(name, CONDITIONS, otherwise=known))
+        names = f"Known: {', '.join(sorted(known))}."
+        raise UsageError(f"unknown condition `{name}`", mend=did_you_mean(name, known, otherwise=names))
     try:
         inspect.signature(make).bind(*values, **named)
         return make(*values, **named)

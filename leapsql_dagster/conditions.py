@@ -10,7 +10,6 @@ import dagster as dg
 
 from leapsql_core import Decision, UsageError
 from leapsql_dagster.asking import Ask, ask
-from leapsql_dagster.automation import CONDITIONS
 from leapsql_dagster.loading import LoadedAssets, loaded_assets_by_id, loaded_id_of, projects_of
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.settings import MODE_TAG
@@ -182,6 +181,3 @@ def _in_words(builds: Mapping[dg.AssetKey, Decision]) -> str:
     shown = [f"{key.to_user_string()} ({decision.reason})" for key, decision in builds.items()]
     more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
     return f"{', '.join(shown[:_MOST_NAMED])}{more}" if shown else "nothing"
-
-
-CONDITIONS.update(model_changed=model_changed, needs_build=needs_build)

@@ -60,9 +60,13 @@ class Emitter:
         as_events = emission == "events" or (emission == "auto" and outputs > MANY_OUTPUTS)
         self._log = context.log
         self._parents = parents_of_unpartitioned(context, self.selected)
-        known = {*also, *self.selected, *(key for read in self._parents.values() for key in read)}
-        self._latest: dict[dg.AssetKey, Latest] = latest_of(context.instance, known)
+        known = {*also, *(key for read in self._parents.values() for key in read)} - self.selected
+        self._latest: dict[dg.AssetKey, Latest] = {
+            **latest_of(context.instance, known),
+            **latest_of(context.instance, self.selected, observed=False),
+        }
         self._instance = context.instance
+        self._unseen = self.selected - self._latest.keys()
         self._observed: set[dg.AssetKey] = set()
         self._unanswered: dict[dg.AssetKey, set[dg.AssetCheckKey]] = {}
         for check in self.selected_checks:
@@ -85,7 +89,7 @@ class Emitter:
         if own is None or own.code_version != code_version:
             return True
         for parent, directly in read.items():
-            latest = self._latest.get(parent)
+            latest = self._latest_read(parent)
             if directly and not own.was_made_from(parent, latest):
                 return True
             if not directly and latest is not None and latest.moment > own.moment:
@@ -103,7 +107,7 @@ class Emitter:
     ) -> Iterator[RunResult]:
         """Tell that an asset was materialized; `said` is its line in the run's log."""
         if key in self._told_by_events and key in self._parents and data_version is not None:
-            read = {parent: self._latest.get(parent) for parent in self._parents[key]}
+            read = {parent: self._latest_read(parent) for parent in self._parents[key]}
             tags = {**input_tags(read), **version_tags(data_version, code_version)}
             self._latest[key] = Latest(data_version)
             yield dg.AssetMaterialization(key, description=said, metadata=metadata, tags=tags)
@@ -136,6 +140,16 @@ class Emitter:
                 versions = version_tags(part.data_version, code_version)
             yield dg.AssetMaterialization(key, partition=part.key, metadata=part.metadata, tags={**inputs, **versions})
         self._latest.update(latest_of(self._instance, [key]))
+
+    def _latest_read(self, key: dg.AssetKey) -> Latest | None:
+        """Return what Dagster has of an asset that is read.
+
+        A selected one that was never materialized may have been observed; mostly it is materialized before it is read.
+        """
+        if key in self._unseen and key not in self._latest:
+            self._latest.update(latest_of(self._instance, [key]))
+        self._unseen.discard(key)
+        return self._latest.get(key)
 
     def observe(self, key: dg.AssetKey, data_version: str) -> Iterator[RunResult]:
         """Tell which version of an asset that Dagster observes was seen, unless it is the one that Dagster has."""

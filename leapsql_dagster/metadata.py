@@ -1,5 +1,6 @@
 """What people look at in Dagster: columns, lineage, rows, reasons, SQL, links to files."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
@@ -30,19 +31,25 @@ def definition_metadata(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         PROJECT_METADATA: loaded.id,
         PATH_METADATA: node.path,
-        TABLE_NAME: str(node.relation),
         STORAGE_KIND: loaded.session.project.target.type,
-        CODE_REFERENCES: code_references(loaded, node),
+        **_said_by_files(loaded, node),
     }
     trace = loaded.planned.snapshot.traces.get(node.path)
     types = {} if trace is None else {column.name.casefold(): column.type for column in trace.columns}
     names = _known_columns(node) or ([column.name for column in trace.columns] if trace is not None else [])
     if names:
         metadata[COLUMN_SCHEMA] = column_schema(node, [Column(name, types.get(name.casefold(), "")) for name in names])
-    lineage = column_lineage(loaded, node)
-    if lineage is not None:
-        metadata[COLUMN_LINEAGE] = lineage
     return metadata
+
+
+def _said_by_files(loaded: LoadedAssets, node: Node) -> dict[str, Any]:
+    """Return what a node's files say of it, built or not: its relation, where it is written, whence its columns come.
+
+    Of a definition it need not be said again when that is materialized: Dagster shows it of both.
+    """
+    said = {TABLE_NAME: str(node.relation), CODE_REFERENCES: code_references(loaded, node)}
+    lineage = column_lineage(loaded, node)
+    return said if lineage is None else {**said, COLUMN_LINEAGE: lineage}
 
 
 def materialization_metadata(
@@ -54,8 +61,9 @@ def materialization_metadata(
     environment: str,
     rows_before: int | None,
 ) -> dict[str, Any]:
-    """Return what a materialization shows: rows, columns, lineage, why it was built, what ran, for how long.
+    """Return what a materialization shows: rows, columns, why it was built, what ran, for how long.
 
+    What its definition says already, Dagster shows beside it; each event is stored twice, so it is not told again.
     `came_from` is what of the run the build hangs on, `rows_before` the row count of the materialization before.
     """
     metadata = {**_seen(loaded, done), **_reasons(done, came_from, run_id=run_id, environment=environment)}
@@ -77,24 +85,22 @@ def materialization_metadata(
 
 
 def _seen(loaded: LoadedAssets, done: ModelFinished) -> dict[str, Any]:
-    """Return what the relation is: its name, its columns and where they come from, its code."""
+    """Return what was built: its columns, where they come from, its SQL; its versions are tags of the event.
+
+    Columns are told each time, for Dagster's own check of their changes compares materializations.
+    """
     node = done.node
-    metadata: dict[str, Any] = {
-        TABLE_NAME: str(node.relation),
-        CODE_REFERENCES: code_references(loaded, node),
-        "leapsql/content_hash": node.content_hash,
-        "leapsql/code_version": done.code_version,
-    }
+    metadata: dict[str, Any] = {"leapsql/content_hash": node.content_hash}
+    if node != loaded.session.project.nodes.get(done.path):  # of variables of the run, say: not what was loaded
+        with quietly():
+            metadata.update(_said_by_files(loaded, node))
     if done.columns:
         metadata[COLUMN_SCHEMA] = column_schema(node, done.columns)
-    if done.data_version is not None:
-        metadata["leapsql/data_version"] = done.data_version
     if done.sql is not None:
         metadata["leapsql/sql"] = dg.MetadataValue.md(fenced(done.sql, "sql"))
-    lineage = column_lineage(loaded, node)
-    if lineage is not None:
-        metadata[COLUMN_LINEAGE] = lineage
-        metadata["leapsql/column_lineage"] = dg.MetadataValue.md(_lineage_table(lineage))
+    flows = _flows(loaded, node)
+    if flows:
+        metadata["leapsql/column_lineage"] = dg.MetadataValue.md(_lineage_table(flows))
     return metadata
 
 
@@ -118,36 +124,34 @@ def column_schema(node: Node, columns: Iterable[Column]) -> dg.TableSchema:
     """Return columns with types, descriptions and what the model's tests promise of them."""
     described = {} if not isinstance(node, Model) else {k.casefold(): v for k, v in node.config.columns.items()}
     tests = node.config.tests if isinstance(node, Model) else ()
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                column.type,
-                description=described.get(column.name.casefold()),
-                constraints=dg.TableColumnConstraints(
-                    nullable=not _promised(tests, "not_null", column.name),
-                    unique=_promised(tests, "unique", column.name),
-                ),
-            )
-            for column in columns
-        ]
-    )
+    filled, unique = _promised(tests, "not_null"), _promised(tests, "unique")
+
+    def column_of(column: Column) -> dg.TableColumn:
+        name, constraints = column.name.casefold(), None  # which Dagster takes for none
+        if name in filled or name in unique:
+            constraints = dg.TableColumnConstraints(nullable=name not in filled, unique=name in unique)
+        return dg.TableColumn(column.name, column.type, description=described.get(name), constraints=constraints)
+
+    return dg.TableSchema(columns=[column_of(column) for column in columns])
 
 
 def column_lineage(loaded: LoadedAssets, node: Node) -> dg.TableColumnLineage | None:
     """Return which columns of which assets flow into each column, ``None`` where none of it is known."""
+    flows = _flows(loaded, node)
+    deps = {name: [dg.TableColumnDep(key, column) for key, column in sources] for name, sources in flows.items()}
+    return dg.TableColumnLineage(deps) if deps else None
+
+
+def _flows(loaded: LoadedAssets, node: Node) -> dict[str, list[tuple[dg.AssetKey, str]]]:
+    """Return the columns of assets that flow into each column of which it is known."""
     if not isinstance(node, Model) or node.lineage.columns is None:
-        return None
-    known = {
-        column.name: [
-            dg.TableColumnDep(asset_key=loaded.keys[source.table], column_name=source.column)
-            for source in column.sources
-            if source.table in loaded.keys
-        ]
+        return {}
+    keys = loaded.keys
+    return {
+        column.name: [(keys[source.table], source.column) for source in column.sources if source.table in keys]
         for column in node.lineage.columns
         if column.kind != "unknown"
     }
-    return dg.TableColumnLineage(known) if known else None
 
 
 def code_references(loaded: LoadedAssets, node: Node) -> dg.CodeReferencesMetadataValue:
@@ -157,16 +161,15 @@ def code_references(loaded: LoadedAssets, node: Node) -> dg.CodeReferencesMetada
     """
     files: Mapping[str, int] = {node.file: node.line if isinstance(node, Model) else 1}
     macros: Mapping[str, int] = dict.fromkeys(node.macros, 1) if isinstance(node, Model) else {}
-    address = loaded.project.repository_url
+    address, root = loaded.project.repository_url, str(loaded.session.root)
     references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = []
-    with quietly():
-        for file, line in {**files, **macros}.items():
-            path = str(loaded.session.root / file)
-            references.append(dg.LocalFileCodeReference(file_path=path, line_number=line, label=file))
-            if address is not None:
-                url = f"{address.rstrip('/')}/{quote(file)}#L{line}"
-                references.append(dg.UrlCodeReference(url=url, label=file))
-        return dg.CodeReferencesMetadataValue(code_references=references)
+    for file, line in {**files, **macros}.items():
+        path = os.path.join(root, *file.split("/"))
+        references.append(dg.LocalFileCodeReference(file_path=path, line_number=line, label=file))
+        if address is not None:
+            url = f"{address.rstrip('/')}/{quote(file)}#L{line}"
+            references.append(dg.UrlCodeReference(url=url, label=file))
+    return dg.CodeReferencesMetadataValue(code_references=references)
 
 
 def _known_columns(node: Node) -> list[str]:
@@ -175,14 +178,13 @@ def _known_columns(node: Node) -> list[str]:
     return [] if node.lineage.columns is None else [column.name for column in node.lineage.columns]
 
 
-def _promised(tests: Iterable[DataTest], kind: str, column: str) -> bool:
-    return any(
-        test.kind == kind
-        and test.severity == "error"
-        and test.where is None
-        and [name.casefold() for name in test.columns] == [column.casefold()]
+def _promised(tests: Iterable[DataTest], kind: str) -> set[str]:
+    """Return the columns, in small letters, of which a test of that kind fails the build if one row fails it."""
+    return {
+        test.columns[0].casefold()
         for test in tests
-    )
+        if test.kind == kind and test.severity == "error" and test.where is None and len(test.columns) == 1
+    }
 
 
 def _why_tree(done: ModelFinished, came_from: Sequence[Origin]) -> str:
@@ -210,10 +212,10 @@ def _tested(result: DataTestResult) -> str:
     return "now" if since is None else f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, nothing changed since"
 
 
-def _lineage_table(lineage: dg.TableColumnLineage) -> str:
+def _lineage_table(flows: Mapping[str, Iterable[tuple[dg.AssetKey, str]]]) -> str:
     rows = [
-        f"| {plain(column)} | {plain(', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps))} |"
-        for column, deps in lineage.deps_by_column.items()
+        f"| {plain(name)} | {plain(', '.join(f'{key.to_user_string()}.{column}' for key, column in sources))} |"
+        for name, sources in flows.items()
     ]
     more = [f"| … {len(rows) - _MOST_LINEAGE_ROWS} more | |"] if len(rows) > _MOST_LINEAGE_ROWS else []
     return "\n".join(["| column | from |", "|---|---|", *rows[:_MOST_LINEAGE_ROWS], *more])

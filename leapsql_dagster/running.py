@@ -126,7 +126,8 @@ def _behind_views(context: dg.AssetExecutionContext, loaded: LoadedAssets, means
     """Return what selected models read, looking through views, where it is asked which Dagster takes for stale."""
     if means.report_unchanged != "stale":
         return set()
-    nodes = [node for node in loaded.nodes() if loaded.keys[node.path] in context.selected_asset_keys]
+    selected = set(context.selected_asset_keys)
+    nodes = [node for node in loaded.nodes() if loaded.keys[node.path] in selected]
     return {key for node in nodes for key in read_through_views(loaded, node)}
 
 

@@ -39,9 +39,10 @@ def build_observable_sources(
 
     def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         versions = _versions(loaded, getattr(context.resources, resource_key))
+        selected = set(context.selected_asset_keys)
         for source in observed:
             key = loaded.keys[source.name]
-            if key not in context.selected_asset_keys:
+            if key not in selected:
                 continue
             if source.name not in versions:
                 raise dg.Failure(description=f"the version of the source {source.name} cannot be told")

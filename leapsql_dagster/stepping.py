@@ -149,14 +149,20 @@ class Latest:
         return self.inputs.get(key.to_user_string()) == now
 
 
-def latest_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Latest]:
-    """Return the latest that Dagster's storage has of each of `keys`; what it knows nothing of is left out."""
+def latest_of(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], *, observed: bool = True
+) -> dict[dg.AssetKey, Latest]:
+    """Return the latest that Dagster's storage has of each of `keys`; what it knows nothing of is left out.
+
+    An observation counts where there is no materialization; looking for it can take a query for each such key, so what
+    is not `observed` has none.
+    """
     wanted, found = sorted(set(keys)), dict[dg.AssetKey, Latest]()
     for start in range(0, len(wanted), _MOST_RECORDS):
         for record in instance.get_asset_records(wanted[start : start + _MOST_RECORDS]):
             entry = record.asset_entry
             event = entry.last_materialization_record or entry.last_observation_record
-            if event is None and not instance.event_log_storage.asset_records_have_last_observation:
+            if event is None and observed and not instance.event_log_storage.asset_records_have_last_observation:
                 event = next(iter(instance.fetch_observations(entry.asset_key, limit=1).records), None)
             if event is not None:
                 found[entry.asset_key] = _latest(event)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from leapsql_core.execution.adopting import lost_builds, remembered_build, with_builds, with_texts
+    from leapsql_core.execution.chains import Origin, origins
     from leapsql_core.execution.events import Event, ModelFinished, ModelStarted, RunFinished, RunStarted
     from leapsql_core.execution.inspecting import stream_edited
     from leapsql_core.execution.marking import write_record
     from leapsql_core.execution.observing import FileVersion, Look, Sight, observe, see, source_versions, with_versions
-    from leapsql_core.execution.origin import Origin, origins
     from leapsql_core.execution.records import facts_of
     from leapsql_core.execution.running import stream_begun_run, stream_run
     from leapsql_core.execution.turns import Turn, begun_run, is_abandoned, name_run
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "adopting": "lost_builds remembered_build with_builds with_texts",
+    "chains": "Origin origins",  # no module has the name of a function: once loaded, it would stand in its place
     "events": "Event ModelFinished ModelStarted RunFinished RunStarted",
     "inspecting": "stream_edited",
     "marking": "write_record",
     "observing": "FileVersion Look Sight observe see source_versions with_versions",
-    "origin": "Origin origins",
     "records": "facts_of",
     "running": "stream_begun_run stream_run",
     "turns": "Turn begun_run is_abandoned name_run",

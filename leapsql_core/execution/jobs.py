@@ -13,7 +13,8 @@ from leapsql_core.execution.kept import kept_results
 from leapsql_core.execution.ledger import record_of
 from leapsql_core.execution.observing import take_source_versions
 from leapsql_core.execution.parts import partitions_after, parts_of
-from leapsql_core.models import Decision, Model, Node, PartitionTrace, Source, Trace, TraceInput
+from leapsql_core.models import Decision, Model, Node, PartitionTrace, Relation, Source, Trace, TraceInput
+from leapsql_core.names import fold
 from leapsql_core.planning import (
     Stock,
     data_test_basis,
@@ -156,9 +157,23 @@ def _has_moved(course: Course, node: Node, entry: TraceInput) -> bool:
     source = course.shop.project.sources.get(entry.name)
     if source is None or entry.data_version is None or node.materialized == "view" or source.config.version == "never":
         return False
-    seen = course.ledger.relations.get(source.relation.key)
-    is_at_home = source.steady if source.relation.foreign else seen is not None and seen.kind == "table"
-    return not is_at_home and _version_now(course, source, node, entry) != entry.data_version
+    return not _is_at_home(course, source) and _version_now(course, source, node, entry) != entry.data_version
+
+
+def _is_at_home(course: Course, source: Source) -> bool:
+    """Tell whether a source is a table of this database, or one that nobody can write to meanwhile.
+
+    Without a schema the name means what the search path finds: the table in `main`, unless a setting says otherwise.
+    """
+    relation = source.relation
+    if relation.foreign:
+        return source.steady
+    if not relation.schema:
+        if {"schema", "search_path"} & {fold(name) for name in course.shop.project.target.settings}:
+            return False
+        relation = Relation("main", relation.name)
+    seen = course.ledger.relations.get(relation.key)
+    return seen is not None and seen.kind == "table"
 
 
 def _version_now(course: Course, source: Source, node: Node, entry: TraceInput) -> str | None:

@@ -167,9 +167,12 @@ class ParseCache(Analyst):
         # What was written this moment may be written once more without its time telling so.
         return read() if time.time() - stat.st_mtime < _RACY_SECONDS else self._answer(question, read, str)
 
-    def save(self) -> None:
-        """Write what was learned; if most of what is there serves nobody any more, it makes room."""
-        if self._file is None or not self._learned:
+    def save(self, *, makes: bool = True) -> None:
+        """Write what was learned; if most of what is there serves nobody any more, it makes room.
+
+        A file that is not there is made, unless `makes` is false.
+        """
+        if self._file is None or not self._learned or not (makes or self._file.is_file()):
             return
         gone = self._known.keys() - self._used.keys()
         if len(self._known) <= _ROOM_FOR_OTHERS * len(self._used):

@@ -186,9 +186,19 @@ def materialized(result: dg.ExecuteInProcessResult) -> list[str]:
 
 def metadata_of(result: dg.ExecuteInProcessResult, key: str) -> Mapping[str, Any]:
     """Return the metadata of one materialization of a run."""
+    return materialization_of(result, key).metadata
+
+
+def tags_of(result: dg.ExecuteInProcessResult, key: str) -> Mapping[str, str]:
+    """Return the tags of one materialization of a run, with the versions that Dagster keeps."""
+    return materialization_of(result, key).tags or {}
+
+
+def materialization_of(result: dg.ExecuteInProcessResult, key: str) -> dg.AssetMaterialization:
+    """Return one materialization of a run."""
     for event in result.get_asset_materialization_events():
         if event.asset_key is not None and event.asset_key.to_user_string() == key:
-            return event.materialization.metadata
+            return event.materialization
     raise AssertionError(f"{key} was not materialized")
 
 

@@ -130,9 +130,11 @@ def test_every_key_goes_through_the_translator(shop: Shop) -> None:
     definitions = shop.definitions(translator=Prefixed())
     result = shop.run(definitions)
     assert materialized(result) == [f"wh/{key}" for key in ALL]
-    lineage = metadata_of(result, "wh/marts/customers")["dagster/column_lineage"].value
-    assert [dep.asset_key.to_user_string() for dep in lineage.deps_by_column["customer"]] == ["wh/staging/orders"]
+    assert "wh/staging/orders.amount" in metadata_of(result, "wh/marts/customers")["leapsql/column_lineage"].value
     assets = shop.assets(translator=Prefixed())
+    lineage = spec_of(assets, "wh/marts/customers").metadata["dagster/column_lineage"]
+    deps = getattr(lineage, "value", lineage).deps_by_column["customer"]
+    assert [dep.asset_key.to_user_string() for dep in deps] == ["wh/staging/orders"]
     spec = spec_of(assets, "wh/marts/totals")
     assert [dep.asset_key.to_user_string() for dep in spec.deps] == ["wh/marts/customers"]
     assert spec.description == "a model"

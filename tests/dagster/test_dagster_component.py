@@ -297,7 +297,8 @@ def test_the_package_registers_its_component() -> None:
     """`dg` finds it by the entry point, and no other component."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     (module,) = project["entry-points"]["dagster_dg_cli.registry_modules"].values()
-    found = [one for one in vars(importlib.import_module(module)).values() if isinstance(one, type)]
+    package = importlib.import_module(module)
+    found = [one for name in dir(package) if isinstance(one := getattr(package, name), type)]
     assert [one for one in found if issubclass(one, dg.Component)] == [LeapSQLProjectComponent]
     assert f"{module}.{LeapSQLProjectComponent.__name__}" == COMPONENT
 

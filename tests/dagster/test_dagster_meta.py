@@ -10,7 +10,7 @@ from dagster_shop import Shop
 from leapsql_core import ProjectError, UsageError
 from leapsql_dagster import LeapSQLProject
 from leapsql_dagster.asking import ask
-from leapsql_dagster.automation import CONDITIONS, read_condition
+from leapsql_dagster.automation import known_conditions, read_condition
 from leapsql_dagster.loading import loaded_assets_of
 
 CONDITION = dg.AutomationCondition
@@ -85,7 +85,7 @@ def test_a_condition_that_means_nothing_is_refused(text: str, complaint: str) ->
 def test_every_known_condition_is_dagster_s(shop: Shop) -> None:
     """Each name that may stand in a condition makes one."""
     arguments = {"on_cron": ["@daily"], "cron_tick_passed": ["@daily"]}
-    made = [make(*arguments.get(name, [])) for name, make in CONDITIONS.items()]
+    made = [make(*arguments.get(name, [])) for name, make in known_conditions().items()]
     assert all(isinstance(condition, dg.AutomationCondition) for condition in made)
 
 

@@ -18,28 +18,22 @@ ALL = ["main/raw_orders", "marts/customers", "marts/order_count", "marts/totals"
 
 
 def test_a_materialization_shows_what_people_look_for(shop: Shop) -> None:
-    """Rows, columns with types, lineage, relation, file, reason, hashes, versions, timings and ids are all there."""
+    """Rows, columns with types, lineage, reason, SQL, content, timings and ids are all there."""
     result = shop.run()
     assert materialized(result) == ALL
     metadata = metadata_of(result, "marts/customers")
     assert metadata["dagster/row_count"].value == 2
     columns = metadata["dagster/column_schema"].value.columns
     assert [(column.name, column.type) for column in columns] == [("customer", "VARCHAR"), ("total", "HUGEINT")]
-    deps = metadata["dagster/column_lineage"].value.deps_by_column["total"]
-    assert [(dep.asset_key.to_user_string(), dep.column_name) for dep in deps] == [("staging/orders", "amount")]
     assert "staging/orders.amount" in metadata["leapsql/column_lineage"].value
-    assert metadata["dagster/table_name"].value == "marts.customers"
-    assert metadata["dagster/code_references"].code_references[0].label == "models/marts/customers.sql"
     assert metadata["leapsql/reason"].value == "new"
     assert metadata["leapsql/environment"].value == "dev"
     assert '"staging"."orders"' in metadata["leapsql/sql"].value
     assert "unique(customer) | passed | now |" in metadata["leapsql/tests"].value
-    ((content_hash, data_version),) = shop.state(
-        "SELECT r.content_hash, r.data_version FROM model_runs r JOIN models m ON m.id = r.model_id"
-        " WHERE m.path = 'marts.customers'"
+    ((content_hash,),) = shop.state(
+        "SELECT r.content_hash FROM model_runs r JOIN models m ON m.id = r.model_id WHERE m.path = 'marts.customers'"
     )
     assert metadata["leapsql/content_hash"].value == content_hash
-    assert metadata["leapsql/data_version"].value == data_version
     assert metadata["leapsql/execution_seconds"].value >= 0
     ((run_id, orchestrator_run_id),) = shop.state("SELECT id, orchestrator_run_id FROM runs")
     assert metadata["leapsql/run_id"].value == run_id
@@ -47,6 +41,40 @@ def test_a_materialization_shows_what_people_look_for(shop: Shop) -> None:
     assert shop.state(f"SELECT count(*) FROM model_runs WHERE id = '{metadata['leapsql/model_run_id'].value}'") == [
         (1,)
     ]
+
+
+def test_what_a_definition_says_its_materializations_leave_out(shop: Shop) -> None:
+    """Dagster shows both of an asset, and stores each materialization twice; what a run's variables change is told."""
+    of_files = {"dagster/table_name", "dagster/code_references", "dagster/column_lineage"}
+    definitions = shop.definitions()
+    defined = definitions.get_repository_def().asset_graph.get(dg.AssetKey(["marts", "customers"])).metadata
+    assert of_files < defined.keys()
+    assert not of_files & metadata_of(shop.run(definitions), "marts/customers").keys()
+    shop.edit("models/marts/customers.sql", "sum(amount)", "sum({{ 'amount' if var('least') == 0 else 'id' }})")
+    told = metadata_of(shop.run(tags={"leapsql/vars": json.dumps({"least": 1})}), "marts/customers")
+    assert of_files < told.keys()
+    (dep,) = told["dagster/column_lineage"].value.deps_by_column["total"]
+    assert (dep.asset_key.to_user_string(), dep.column_name) == ("staging/orders", "id")
+    assert told["dagster/table_name"].value == "marts.customers"
+    assert told["dagster/code_references"].code_references[0].label == "models/marts/customers.sql"
+
+
+def test_columns_are_told_each_time(shop: Shop) -> None:
+    """Dagster's own check of their changes compares the latest two materializations."""
+    everything = {"leapsql/mode": "all"}
+    first, second = shop.run(), shop.run(tags=everything)
+    columns = [metadata_of(result, "marts/customers")["dagster/column_schema"].value for result in (first, second)]
+    assert columns[0] == columns[1]
+    (check,) = dg.build_column_schema_change_checks(assets=[dg.AssetKey(["marts", "customers"])])
+    job = dg.define_asset_job("changes", selection=dg.AssetSelection.checks(check))
+    definitions = dg.Definitions(
+        assets=[shop.assets()], asset_checks=[check], jobs=[job], resources={"leapsql": LeapSQLResource()}
+    )
+    (same,) = shop.run(definitions, job="changes").get_asset_check_evaluations()
+    assert (same.passed, same.description) == (
+        True,
+        "No changes to column schema between previous and latest materialization",
+    )
 
 
 def test_a_test_that_was_not_run_again_says_since_when_it_stands(shop: Shop) -> None:
@@ -58,13 +86,16 @@ def test_a_test_that_was_not_run_again_says_since_when_it_stands(shop: Shop) -> 
 
 def test_dagster_is_given_data_and_code_versions_of_ours(shop: Shop) -> None:
     """The versions that Dagster keeps are the relation's and the code's."""
-    result = shop.run()
+    shop.run()
     record = shop.instance.get_latest_data_version_record(dg.AssetKey(["marts", "customers"]))
     assert record is not None
     tags = record.asset_materialization.tags
-    metadata = metadata_of(result, "marts/customers")
-    assert tags["dagster/data_version"] == metadata["leapsql/data_version"].value
-    assert tags["dagster/code_version"] == metadata["leapsql/code_version"].value
+    ((data_version,),) = shop.state(
+        "SELECT r.data_version FROM model_runs r JOIN models m ON m.id = r.model_id WHERE m.path = 'marts.customers'"
+    )
+    assert tags["dagster/data_version"] == data_version
+    spec = shop.assets().get_asset_spec(dg.AssetKey(["marts", "customers"]))
+    assert tags["dagster/code_version"] == spec.code_version is not None
 
 
 def test_changed_mode_builds_nothing_when_nothing_changed(shop: Shop) -> None:

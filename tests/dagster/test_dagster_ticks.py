@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, begin_and_die, get_job, metadata_of
+from dagster_shop import Shop, begin_and_die, get_job, tags_of
 
 from leapsql_core import UsageError
 from leapsql_dagster import (
@@ -107,7 +107,7 @@ def test_a_seed_that_is_only_written_otherwise_launches_nothing(shop: Shop) -> N
     assert shop.outcomes()["raw_orders"] == ("skipped", "formatting_only")
     result = shop.run(tags={"leapsql/mode": "all"})
     assert shop.outcomes()["raw_orders"] == ("success", "requested")
-    assert metadata_of(result, "main/raw_orders")["leapsql/code_version"].value == version
+    assert tags_of(result, "main/raw_orders")["dagster/code_version"] == version
     shop.edit("seeds/raw_orders.csv", "2,bob,20", "2,bob,25")
     assert "main/raw_orders" in asked(tick(shop, definitions))
 

@@ -33,7 +33,7 @@ from leapsql_dagster import (
     leapsql_assets,
     meta,
 )
-from leapsql_dagster.automation import CONDITIONS
+from leapsql_dagster.automation import known_conditions
 from leapsql_dagster.settings import ENVIRONMENT_TAG, FULL_REFRESH_TAG, MODE_TAG, VARS_TAG
 
 PAGE = "docs/dagster.md"
@@ -152,7 +152,7 @@ def test_keys_and_conditions_beside_models_are_all_told() -> None:
         for example in examples:
             read = meta._READERS.get(key, PartitionsDocument.model_validate)
             assert read(read_yaml(f"{key}: {example}", file=PAGE).data[key] if example[0] in "[{" else example)
-    assert {name for name in CONDITIONS if f"`{name}`" not in page} == set()
+    assert {name for name in known_conditions() if f"`{name}`" not in page} == set()
 
 
 def test_several_projects_are_one_graph(load: Load, instance: dg.DagsterInstance) -> None:

@@ -125,9 +125,9 @@ def test_a_source_may_be_a_view(make_lab: Make) -> None:
     assert lab.run().built == {"a"}
 
 
-def test_a_version_is_taken_once_for_all_readers(make_lab: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One scan of a source per run, however many read it."""
-    lab = make(make_lab)
+@pytest.fixture
+def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is scanned for its versions from now on, as it happens."""
     scanned: list[str] = []
     take = DuckDBTransaction.data_versions
 
@@ -136,8 +136,41 @@ def test_a_version_is_taken_once_for_all_readers(make_lab: Make, monkeypatch: py
         return take(self, relation, column_sets)
 
     monkeypatch.setattr(DuckDBTransaction, "data_versions", watch)
+    return scanned
+
+
+def test_a_version_is_taken_once_for_all_readers(make_lab: Make, scanned: list[str]) -> None:
+    """One scan of a source per run, however many read it."""
+    lab = make(make_lab)
+    scanned.clear()
     lab.run()
     assert scanned == ["raw.src"]
+
+
+READERS = {"models/a.sql": "select a from src", "models/b.sql": "select b from src"}
+
+
+def test_a_table_of_the_database_is_not_looked_at_again_by_its_readers(make_lab: Make, scanned: list[str]) -> None:
+    """Nobody else can write to it while the run has the database, whether or not its name is written with a schema."""
+    lab = make_lab(READERS)
+    lab.sql("create table src as select 1 as a, 2 as b")
+    assert lab.run().built == {"a", "b"}
+    assert sorted(scanned) == ["main.a", "main.b", "src"]
+
+
+def test_a_name_that_a_setting_finds_elsewhere_is_looked_at_again(make_lab: Make, scanned: list[str]) -> None:
+    """The table of that name in `main` says nothing of the view that is read."""
+    lab = make_lab({}, database=":memory:")
+    lab.database = str(lab.root / "warehouse.duckdb")
+    lab.edit(READERS)
+    lab.reopen_warehouse()
+    lab.sql("create schema raw", "create table main.src as select 1 as a, 2 as b")
+    lab.sql("create view raw.src as select a + 1 as a, b from main.src")
+    lab.edit({"leapsql.yaml": "target: {type: duckdb, database: ':memory:', settings: {search_path: raw}}"})
+    lab.reopen_warehouse()
+    assert lab.run().built == {"a", "b"}
+    assert lab.rows("select a from main.a") == [(2,)]
+    assert scanned.count("src") == 3
 
 
 def test_what_a_source_held_when_it_was_looked_at_is_what_counts(make_lab: Make) -> None:

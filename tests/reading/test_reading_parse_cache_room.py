@@ -178,3 +178,21 @@ def test_a_secret_of_a_project_is_not_kept(tmp_path: Path) -> None:
     loaded.cache.save()
     assert count(root / ".leapsql/parsed.db") == 3
     assert b"hunter2" not in (root / ".leapsql/parsed.db").read_bytes()
+
+
+def test_reading_keeps_what_it_learned_where_a_run_has_left_a_cache(tmp_path: Path) -> None:
+    """Whoever only plans makes no file; but after an edit, or an upgrade, it is the first alone that parses."""
+    root = write_project(tmp_path, {"models/a.sql": PARENT})
+    file = root / ".leapsql/parsed.db"
+    load(root)
+    assert not file.parent.exists()
+    load(root).cache.save()
+    before = file.read_bytes()
+    load(root)
+    assert file.read_bytes() == before
+    (root / "models/b.sql").write_text("select x as other from a")
+    load(root)
+    known = count(file)
+    assert file.read_bytes() != before
+    load(root)
+    assert count(file) == known

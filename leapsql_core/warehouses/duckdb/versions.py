@@ -19,11 +19,12 @@ from leapsql_core.warehouses.duckdb.columns import bare_type
 _AS_IT_IS = frozenset(
     {
         *("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
-        *("BLOB", "DATE", "TIME", "TIME_NS", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),
+        *("DATE", "TIME", "TIME_NS", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),
         *("TIMESTAMP WITH TIME ZONE",),
     }
 )
 _AS_TEXT = frozenset({"VARCHAR", "JSON", "HUGEINT", "UHUGEINT", "BIT", "INTERVAL", "TIME WITH TIME ZONE", "UUID"})
+_BYTES = frozenset({"BLOB"})
 _FLOATING = frozenset({"FLOAT", "DOUBLE"})
 _NESTED = frozenset({"list", "array", "struct", "map"})
 _NARROW_DECIMAL = 18
@@ -51,7 +52,10 @@ def hashed_column(column: Column, read_type: TypeReader) -> str | None:
         return name
     if kind in _FLOATING:
         # To a hash all NaN are one; their bits are not, and readers can see them.
-        return f"hash({name}, signbit({name}), CASE WHEN isnan({name}) THEN {_as_text(f'{name}::BIT')} END)"
+        bits = _as_text(f"{name}::BIT")
+        return f"CASE WHEN isnan({name}) THEN hash({bits}) ELSE hash(signbit({name}), {name}) END"
+    if kind in _BYTES:
+        return f"hash({name})"
     if kind in _AS_TEXT:
         return f"hash({_as_text(name)})"
     described = read_type(kind)
@@ -63,9 +67,16 @@ def hashed_column(column: Column, read_type: TypeReader) -> str | None:
 def hash_sum(hashed: Sequence[str]) -> str:
     """Return SQL for the sum of the rows' hashes over the columns `hashed`.
 
+    DuckDB's hash of several values ends with the last one's own hash, XORed to that of the others. Sums see through an
+    XOR: two rows that exchange their last values would have the sum that they had, once in 2^26, for it takes no more
+    than that no bit differs both in what stays and in what moves. So what comes out is hashed once more.
+
     Of each hash 63 bits are summed up: DuckDB adds BIGINTs to a HUGEINT in half the time that HUGEINTs take.
     """
-    return f"sum((hash({', '.join(hashed)}) & {_LOW_BITS})::BIGINT)" if hashed else "NULL::HUGEINT"
+    if not hashed:
+        return "NULL::HUGEINT"
+    row = f"hash({', '.join(hashed)})"
+    return f"sum(({row if len(hashed) == 1 else f'hash({row})'} & {_LOW_BITS})::BIGINT)"
 
 
 def _is_narrow_decimal(kind: str) -> bool:
@@ -76,7 +87,7 @@ def _prints_exactly(kind: Any) -> bool:
     """Tell whether values of a type that differ always print differently, however deeply they are nested."""
     if kind.id in _NESTED:
         return all(_prints_exactly(child) for name, child in kind.children if name != "size")
-    return kind.id in ("enum", "decimal") or str(kind) in _AS_IT_IS | _AS_TEXT | _FLOATING
+    return kind.id in ("enum", "decimal") or str(kind) in _AS_IT_IS | _AS_TEXT | _BYTES | _FLOATING
 
 
 def _as_text(value: str) -> str:
