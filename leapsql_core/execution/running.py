@@ -207,6 +207,8 @@ def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[
         with held(), noting_trouble(exc):
             _cancel(course, running, workers)
         raise
+    finally:
+        workers.close()
 
 
 def _advance(

@@ -19,27 +19,50 @@ class WorkerDied(LeapSQLError):
     """The thread that built a model is gone, and nobody knows why, or could not be started."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a thread is to do, and where it is told."""
+
+    path: str
+    work: Callable[[], Built]
+    future: Future[Built]
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A thread, and the tasks that it is given, one after the other; ``None`` ends it."""
+
+    thread: threading.Thread
+    tasks: queue.SimpleQueue[_Task | None]
+
+
 @dataclass(slots=True)
 class Workers:
-    """The threads of one run, by the path that each builds."""
+    """The threads of one run, by the path that each builds; one that is done waits for the next model."""
 
-    _threads: dict[str, tuple[threading.Thread, Future[Built]]] = field(default_factory=dict)
+    _busy: dict[str, tuple[_Worker, Future[Built]]] = field(default_factory=dict)
+    _idle: list[_Worker] = field(default_factory=list)
     _ended: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
 
     def begin(self, path: str, work: Callable[[], Built]) -> Future[Built]:
-        """Begin with `work` in a thread of its own; what it returns or raises, of whatever kind, is the future's."""
+        """Begin with `work` in a thread that does nothing else; what it returns or raises is the future's."""
         future: Future[Built] = Future()
-        # No run that somebody forgot to end keeps its process, and with that its lease, alive.
-        thread = threading.Thread(
-            target=_work, args=(path, work, future, self._ended), name=f"leapsql {path}", daemon=True
-        )
-        self._threads[path] = (thread, future)
+        self._idle = [worker for worker in self._idle if worker.thread.is_alive()]
+        worker = self._idle.pop() if self._idle else self._new_worker()
+        self._busy[path] = (worker, future)
+        worker.tasks.put(_Task(path, work, future))
         try:
-            thread.start()
+            if worker.thread.ident is None:
+                worker.thread.start()
         except RuntimeError as exc:
             future.set_exception(WorkerDied(f"no thread could be started for it: {exc}"))
             self._ended.put(path)
         return future
+
+    def _new_worker(self) -> _Worker:
+        tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        # No run that somebody forgot to end keeps its process, and with that its lease, alive.
+        return _Worker(threading.Thread(target=_work, args=(tasks, self._ended), name="leapsql", daemon=True), tasks)
 
     def next_ended(self) -> str:
         """Wait until the work on one of the paths has ended, and return that."""
@@ -49,17 +72,28 @@ class Workers:
             except queue.Empty:
                 self.find_dead()
                 continue
-            known = self._threads.pop(path, None)
+            known = self._busy.pop(path, None)
             if known is not None:
-                _end(known[1])
+                worker, future = known
+                _end(future)
+                if worker.thread.is_alive():
+                    self._idle.append(worker)
                 return path
 
     def find_dead(self) -> None:
         """End the work of threads that are gone and have not said so."""
-        for path, (thread, future) in self._threads.items():
-            if not thread.is_alive():
+        for path, (worker, future) in self._busy.items():
+            if not worker.thread.is_alive():
                 _end(future)
                 self._ended.put(path)
+
+    def close(self) -> None:
+        """End the threads; those that still work end when they are done."""
+        for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
+            worker.tasks.put(None)
+        for worker in self._idle:
+            worker.thread.join()
+        self._idle.clear()
 
 
 def _end(future: Future[Built]) -> None:
@@ -67,10 +101,12 @@ def _end(future: Future[Built]) -> None:
         future.set_exception(WorkerDied("the thread that built it died"))
 
 
-def _work(path: str, work: Callable[[], Built], future: Future[Built], ended: queue.SimpleQueue[str]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as exc:  # noqa: BLE001 - nothing is lost of it: who asks the future is told
-        future.set_exception(exc)
-    finally:
-        ended.put(path)
+def _work(tasks: queue.SimpleQueue[_Task | None], ended: queue.SimpleQueue[str]) -> None:
+    while (task := tasks.get()) is not None:
+        threading.current_thread().name = f"leapsql {task.path}"
+        try:
+            task.future.set_result(task.work())
+        except BaseException as exc:  # noqa: BLE001 - nothing is lost of it: who asks the future is told
+            task.future.set_exception(exc)
+        finally:
+            ended.put(task.path)

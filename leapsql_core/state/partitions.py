@@ -63,6 +63,8 @@ def _read_readings(connection: sqlite3.Connection, environment: str) -> dict[tup
 def write_partitions(connection: sqlite3.Connection, build: Build, *, model_id: str) -> None:
     """Keep the partitions that a relation has after a build, in the place of all that were kept of its model."""
     environment = build.trace.environment
+    if not build.partitions and not _are_there(connection, environment, model_id):
+        return
     for table in ("partition_traces", "partition_readings"):
         connection.execute(f"DELETE FROM {table} WHERE environment = ? AND model_id = ?", (environment, model_id))  # noqa: S608
     readings: dict[tuple[TraceInput, ...], int] = {}
@@ -92,6 +94,12 @@ def write_partitions(connection: sqlite3.Connection, build: Build, *, model_id: 
             for inputs, reading in readings.items()
         ],
     )
+
+
+def _are_there(connection: sqlite3.Connection, environment: str, model_id: str) -> bool:
+    """Tell whether partitions of a model are kept; each of them has a reading."""
+    question = "SELECT 1 FROM partition_readings WHERE environment = ? AND model_id = ? LIMIT 1"
+    return connection.execute(question, (environment, model_id)).fetchone() is not None
 
 
 def _write_input(entry: TraceInput) -> dict[str, Any]:

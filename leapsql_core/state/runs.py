@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from leapsql_core.models import ModelRun, ModelRunStatus, Run, RunStatus
 from leapsql_core.protocols import NewModelRun
@@ -99,6 +101,19 @@ def get_model_run(connection: sqlite3.Connection, model_run_id: str) -> ModelRun
     if row is None:
         raise unknown_model_run(model_run_id)
     return _model_run(row)
+
+
+def get_model_run_in_place(connection: sqlite3.Connection, model_run_id: str) -> tuple[ModelRun, str, str]:
+    """Return a model run with its model's path and its run's environment; `StateError` if the id is unknown."""
+    row = connection.execute(
+        "SELECT model_runs.*, models.path, runs.environment FROM model_runs"
+        " JOIN models ON models.id = model_runs.model_id JOIN runs ON runs.id = model_runs.run_id"
+        " WHERE model_runs.id = ?",
+        (model_run_id,),
+    ).fetchone()
+    if row is None:
+        raise unknown_model_run(model_run_id)
+    return _model_run(row), row["path"], row["environment"]
 
 
 def get_model_runs_for_run(connection: sqlite3.Connection, run_id: str) -> list[ModelRun]:
@@ -228,7 +243,9 @@ def update_model_run(
     detail: str | None,
 ) -> ModelRun:
     """Move a model run on; what is ``None`` keeps its value. `StateError` if unknown, or for a wrong transition."""
-    check_transition(get_model_run(connection, model_run_id), status)
+    before = get_model_run(connection, model_run_id)
+    check_transition(before, status)
+    error, detail, is_begun = printable(error), printable(detail), status == "running"
     connection.execute(
         """
         UPDATE model_runs SET
@@ -248,9 +265,15 @@ def update_model_run(
             "now": write_time(now),
             "rows_affected": rows_affected,
             "execution_ms": execution_ms,
-            "error": printable(error),
+            "error": error,
             "reason": reason,
-            "detail": printable(detail),
+            "detail": detail,
         },
     )
-    return get_model_run(connection, model_run_id)
+    said = {"rows_affected": rows_affected, "execution_ms": execution_ms, "error": error, "reason": reason}
+    known: dict[str, Any] = {name: value for name, value in {**said, "detail": detail}.items() if value is not None}
+    moment = read_time(write_time(now))
+    ended = before.completed_at if is_begun else moment
+    return replace(
+        before, status=status, started_at=moment if is_begun else before.started_at, completed_at=ended, **known
+    )

@@ -23,8 +23,7 @@ from leapsql_core.state.notation import (
 )
 from leapsql_core.state.partitions import read_partitions, write_partitions
 from leapsql_core.state.refusals import check_build, check_transition, unknown_trace
-from leapsql_core.state.registry import get_model_by_id
-from leapsql_core.state.runs import get_model_run, get_run
+from leapsql_core.state.runs import get_model_run_in_place
 from leapsql_core.state.test_results import write_test_results
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -142,13 +141,9 @@ def read_history(connection: sqlite3.Connection) -> str | None:
 
 def record_build(connection: sqlite3.Connection, build: Build, *, now: datetime) -> None:
     """Record a success: the model run ends, its trace becomes the current one, texts and versions are kept."""
-    model_run = get_model_run(connection, build.trace.model_run_id)
+    model_run, path, environment = get_model_run_in_place(connection, build.trace.model_run_id)
     check_transition(model_run, "success")
-    check_build(
-        build,
-        model_path=get_model_by_id(connection, model_run.model_id).path,
-        environment=get_run(connection, model_run.run_id).environment,
-    )
+    check_build(build, model_path=path, environment=environment)
     end_as_success(connection, build, now=now)
     write_build(connection, build, model_id=model_run.model_id)
 
@@ -158,7 +153,8 @@ def write_build(connection: sqlite3.Connection, build: Build, *, model_id: str) 
     _write_trace(connection, build.trace, model_id=model_id)
     _write_data_versions(connection, build.trace.model_run_id, build.data_versions)
     _write_code(connection, build)
-    write_test_results(connection, build.trace.model_run_id, build.tests)
+    if build.tests:
+        write_test_results(connection, build.trace.model_run_id, build.tests)
     write_partitions(connection, build, model_id=model_id)
 
 

@@ -122,7 +122,7 @@ def test_a_thread_that_dies_without_a_word_is_missed(monkeypatch: pytest.MonkeyP
     deaths: list[type[BaseException]] = []
     monkeypatch.setattr(threading, "excepthook", lambda death: deaths.append(death.exc_type))
     workers = Workers()
-    done = workers.begin("a", dying(lambda frame: frame.f_locals["future"].done(), lambda: "built"))
+    done = workers.begin("a", dying(lambda frame: frame.f_locals["task"].future.done(), lambda: "built"))
     assert workers.next_ended() == "a"
     assert done.result() == "built"
 
