@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from leapsql_core.execution.adopting import lost_builds
-from leapsql_core.execution.building import Built, build
+from leapsql_core.execution.building import Built, Job, build
 from leapsql_core.execution.course import Course, begin, fail, finish, raise_unforeseen, settled, skip
 from leapsql_core.execution.events import Event, ModelStarted, RunFinished, RunStarted
 from leapsql_core.execution.holding import held
@@ -190,7 +190,7 @@ def _stream_models(course: Course, begun: Begun, *, parallel: int) -> Generator[
         yield RunStarted(begun.run.id, begun.run.environment, course.plan, course.adopted, sources)
         while schedule or running:
             begun.check()
-            ended = None if schedule and len(running) < parallel else workers.next_ended()
+            ended = () if schedule and len(running) < parallel else workers.next_ended()
             told: list[Event] = []
             try:
                 with held():
@@ -216,31 +216,32 @@ def _advance(
     schedule: Schedule,
     running: dict[str, Work],
     workers: Workers,
-    ended: str | None,
+    ended: Sequence[str],
     told: list[Event],
     *,
     parallel: int,
 ) -> None:
-    """Record how the model that `ended` did, if one did, and take up the next; both are added to what is `told`."""
+    """Record as one how the models that `ended` did and which are taken up; what is to be `told` of it is added."""
+    begins: dict[str, tuple[Decision, Job]] = {}
     try:
-        if ended is not None:
-            work = running.pop(ended)
-            told.append(finish(course, ended, work.decision, work.future))
-            schedule.done(ended)
+        done = [running.pop(path) for path in ended]
+        for path, work in zip(ended, done, strict=True):
+            told.append(finish(course, path, work.decision, work.future))
+            schedule.done(path)
+        for work in done:
             raise_unforeseen(work.future)
-        if schedule and len(running) < parallel:
-            told.append(_take_up(course, schedule, running, workers))
+        for _ in range(parallel):
+            if schedule and len(running) + len(begins) < parallel:
+                told.append(_take_up(course, schedule, begins))
     finally:
         course.write_down()
+    for path, (decision, job) in begins.items():
+        work_of = partial(build, job, course.shop.warehouse, cancelled=course.cancelled)
+        running[path] = Work(decision, workers.begin(path, work_of))
 
 
-def _take_up(
-    course: Course,
-    schedule: Schedule,
-    running: dict[str, Work],
-    workers: Workers,
-) -> Event:
-    """Begin with the next model, or end it at once where there is nothing to do."""
+def _take_up(course: Course, schedule: Schedule, begins: dict[str, tuple[Decision, Job]]) -> Event:
+    """Let the next model begin, or end it at once where there is nothing to do."""
     path = schedule.pop()
     decision = settled(course, path)
     job = None if decision.action == "skip" else job_for(course, path, decision)
@@ -249,9 +250,7 @@ def _take_up(
         schedule.done(path)
         return event
     begin(course, path, decision)
-    course.write_down()
-    work = partial(build, job, course.shop.warehouse, cancelled=course.cancelled)
-    running[path] = Work(decision, workers.begin(path, work))
+    begins[path] = (decision, job)
     return ModelStarted(path, decision)
 
 

@@ -64,9 +64,10 @@ class Workers:
         # No run that somebody forgot to end keeps its process, and with that its lease, alive.
         return _Worker(threading.Thread(target=_work, args=(tasks, self._ended), name="leapsql", daemon=True), tasks)
 
-    def next_ended(self) -> str:
-        """Wait until the work on one of the paths has ended, and return that."""
-        while True:
+    def next_ended(self) -> tuple[str, ...]:
+        """Wait until the work on some of the paths has ended, and return all of these by now."""
+        found: list[str] = []
+        while not found or not self._ended.empty():
             try:
                 path = self._ended.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
@@ -76,9 +77,9 @@ class Workers:
             if known is not None:
                 worker, future = known
                 _end(future)
-                if worker.thread.is_alive():
-                    self._idle.append(worker)
-                return path
+                self._idle.append(worker)
+                found.append(path)
+        return tuple(found)
 
     def find_dead(self) -> None:
         """End the work of threads that are gone and have not said so."""

@@ -123,14 +123,14 @@ def test_a_thread_that_dies_without_a_word_is_missed(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(threading, "excepthook", lambda death: deaths.append(death.exc_type))
     workers = Workers()
     done = workers.begin("a", dying(lambda frame: frame.f_locals["task"].future.done(), lambda: "built"))
-    assert workers.next_ended() == "a"
+    assert workers.next_ended() == ("a",)
     assert done.result() == "built"
 
     def fail() -> Any:
         raise ValueError("nobody hears of it")
 
     broken = workers.begin("b", dying(lambda frame: True, fail))
-    assert workers.next_ended() == "b"
+    assert workers.next_ended() == ("b",)
     with pytest.raises(WorkerDied, match="the thread that built it died"):
         broken.result(timeout=0)
     for thread in threading.enumerate():
