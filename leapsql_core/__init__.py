@@ -28,7 +28,14 @@ if TYPE_CHECKING:
         origins,
         source_versions,
     )
-    from leapsql_core.memory import is_undone, latest_attempts, latest_test_results, left_undone, statements_of_tests
+    from leapsql_core.memory import (
+        is_undone,
+        latest_attempts,
+        latest_test_results,
+        left_undone,
+        standing_partitions,
+        statements_of_tests,
+    )
     from leapsql_core.models import (
         Column,
         DataTest,
@@ -73,7 +80,7 @@ _HOMES = {
     "deferral": "Base defer open_base same_as",
     "errors": ("LeapSQLError Problem ProjectError SelectionError StateError UsageError WarehouseError"),
     "execution": "Event ModelFinished ModelStarted Origin RunFinished RunOptions RunStarted origins source_versions",
-    "memory": "is_undone latest_attempts latest_test_results left_undone statements_of_tests",
+    "memory": "is_undone latest_attempts latest_test_results left_undone standing_partitions statements_of_tests",
     "models": (
         "Column DataTest DataTestResult Decision Model ModelRun Node PartitionTrace Partitioning Project Relation Run"
         " Seed Snapshot Source Target Trace"
@@ -158,6 +165,7 @@ __all__ = [
     "reads_by_window",
     "same_as",
     "source_versions",
+    "standing_partitions",
     "start_project",
     "statements_of_tests",
     "stream_session_run",

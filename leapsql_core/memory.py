@@ -100,6 +100,17 @@ def _left_undone(state: StateReader, run_ids: Sequence[str], names: dict[str, st
     return undone
 
 
+def standing_partitions(session: Session) -> dict[str, frozenset[str]]:
+    """Return, by path, which partitions relations have in the session's environment, be they out of date or not.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    with closing(open_state_reader(session.state_path)) as state:
+        known = state.read_snapshot(session.project.environment).partitions
+    return {path: frozenset(one.key for one in partitions) for path, partitions in known.items()}
+
+
 def is_undone(attempt: ModelRun) -> bool:
     """Tell whether an attempt left undone what it was made for."""
     return attempt.status not in ("success", "skipped") or attempt.reason in ("upstream_failed", "cancelled")

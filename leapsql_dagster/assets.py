@@ -131,7 +131,9 @@ def leapsql_assets(
             select=[select] if isinstance(select, str) else select,
             exclude=[exclude] if isinstance(exclude, str) else exclude,
         )
-        specs, tested = asset_specs(loaded), check_specs(loaded, checks)
+        specs = asset_specs(loaded)
+        parted = {spec.key: spec.partitions_def for spec in specs if spec.partitions_def is not None}
+        tested = check_specs(loaded, checks, parted)
 
         def define(op: str, specs: list[dg.AssetSpec], tested: list[dg.AssetCheckSpec]) -> dg.AssetsDefinition:
             return dg.multi_asset(

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from leapsql_core import Column, DataTestResult, Model, Node, Trace, statements_of_tests
+from leapsql_core import Column, DataTestResult, Model, Node, Trace, partitioning_of, statements_of_tests
+from leapsql_dagster.check_partitions import with_partitions
 from leapsql_dagster.loading import LoadedAssets
 from leapsql_dagster.markdown import fenced
 from leapsql_dagster.stepping import output_of_check
@@ -42,19 +43,23 @@ class Verdict:
         return dg.AssetCheckSeverity.ERROR if self.is_error else dg.AssetCheckSeverity.WARN
 
 
-def check_specs(loaded: LoadedAssets, kinds: Collection[str]) -> list[dg.AssetCheckSpec]:
-    """Return the checks of loaded assets, by asset.
+def check_specs(
+    loaded: LoadedAssets, kinds: Collection[str], parted: Mapping[dg.AssetKey, dg.PartitionsDefinition]
+) -> list[dg.AssetCheckSpec]:
+    """Return the checks of loaded assets, by asset; `parted` are the partitions of those that have some.
 
     `build` is blocking, and so are tests of severity ``error``: what reads the model in another step waits for them,
     and Dagster tries what they are red for again, when it tries a failed run again. One is left out whose output
-    Dagster could not tell from another's: `build` of ``orders`` from the asset ``orders_build``.
+    Dagster could not tell from another's: `build` of ``orders`` from the asset ``orders_build``. `build` has the
+    partitions of its model, where Dagster knows checks that have some. Tests look at whole tables, and have none.
     """
     specs: list[dg.AssetCheckSpec] = []
     for node in loaded.nodes():
         key = loaded.keys[node.path]
         if "build" in kinds:
             said = "Whether the latest run that selected it could build it, or found that it needs no build."
-            specs.append(dg.AssetCheckSpec(BUILD_CHECK, asset=key, blocking=True, description=said))
+            options = with_partitions(None if partitioning_of(node) is None else parted.get(key))
+            specs.append(dg.AssetCheckSpec(BUILD_CHECK, asset=key, blocking=True, description=said, **options))
         if "tests" in kinds and isinstance(node, Model) and node.config.tests:
             specs += _specs_of_tests(loaded, node, key)
     taken = {key.to_python_identifier() for key in loaded.paths}

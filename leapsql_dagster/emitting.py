@@ -1,11 +1,12 @@
 """How a run's outcomes reach Dagster: as outputs of the op, or, where these would cost too much, as events."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import dagster as dg
 
+from leapsql_dagster.check_partitions import partitions_asked_for, red_partitions, stream_evaluations
 from leapsql_dagster.checks import Verdict
 from leapsql_dagster.stepping import (
     CODE_VERSION_TAG,
@@ -73,6 +74,8 @@ class Emitter:
             self._unanswered.setdefault(check.asset_key, set()).add(check)
         self._told_by_events = self.selected - self.awaited if as_events else set()
         self._parted = {spec.key for spec in context.assets_def.specs if spec.partitions_def is not None}
+        #: Of each selected check that has partitions, those that this run is of.
+        self.asked = partitions_asked_for(context)
 
     def row_count(self, key: dg.AssetKey) -> int | None:
         """Return how many rows the last materialization of an asset had, if it told."""
@@ -168,26 +171,23 @@ class Emitter:
         for check in sorted(self._unanswered.pop(key, ())):
             yield release_check(check)
 
-    def check(self, verdict: Verdict) -> Iterator[RunResult]:
+    def check(
+        self, verdict: Verdict, partitions: Collection[str] = (), others: Verdict | None = None
+    ) -> Iterator[RunResult]:
         """Tell the result of a check, if it is selected and was not told before.
 
         Of what has partitions an event tells it, for the same cause as in `materialize_parts`; what waits for it goes
-        on where the model does not fail.
+        on where the model does not fail. A check with partitions is told for each that the run is of, since Dagster
+        awaits that; in a run of none for the `partitions` that the result is of, or, if there are none, as a whole.
+        `others` is what is told of partitions that the run is of, and the result is not.
         """
         key = verdict.key
         if key not in self.unanswered(key.asset_key):
             return
         self._unanswered[key.asset_key].discard(key)
         if key.asset_key in self._told_by_events | self._parted:
-            yield dg.AssetCheckEvaluation(
-                asset_key=key.asset_key,
-                check_name=key.name,
-                passed=verdict.passed,
-                severity=verdict.severity,
-                description=verdict.said,
-                metadata=verdict.metadata,
-                blocking=verdict.is_error,
-            )
+            for one, some in self._told_apart(verdict, partitions, others):
+                yield from self._evaluations(one, some)
             if key.asset_key in self._parted & self.awaited and (verdict.passed or not verdict.is_error):
                 yield release_check(key)
             return
@@ -199,6 +199,41 @@ class Emitter:
             description=verdict.said,
             metadata=verdict.metadata,
         )
+
+    def check_red_partitions(self, verdict: Verdict) -> Iterator[RunResult]:
+        """Tell the result of a check that is selected for the partitions for which it is red."""
+        if verdict.key in self.asked:
+            red = red_partitions(self._instance, verdict.key)
+            yield from self._evaluations(verdict, red) if red else ()
+
+    def _told_apart(
+        self, verdict: Verdict, partitions: Collection[str], others: Verdict | None
+    ) -> list[tuple[Verdict, Collection[str]]]:
+        """Return what is told of which partitions; of the whole asset where there are none."""
+        asked = self.asked.get(verdict.key)
+        if not asked:
+            return [(verdict, () if asked is None else partitions)]
+        if others is None:
+            return [(verdict, asked)]
+        among = set(partitions)
+        own, rest = [one for one in asked if one in among], [one for one in asked if one not in among]
+        return [(one, some) for one, some in ((verdict, own), (others, rest)) if some]
+
+    def _evaluations(self, verdict: Verdict, partitions: Collection[str]) -> Iterator[RunResult]:
+        """Yield the events that tell a result: of each partition, or of the whole asset where there are none."""
+        evaluation: dict[str, Any] = {
+            "asset_key": verdict.key.asset_key,
+            "check_name": verdict.key.name,
+            "passed": verdict.passed,
+            "severity": verdict.severity,
+            "description": verdict.said,
+            "metadata": verdict.metadata,
+            "blocking": verdict.is_error,
+        }
+        if partitions:
+            yield from stream_evaluations(self._instance, evaluation, verdict.key.asset_key, partitions)
+        else:
+            yield dg.AssetCheckEvaluation(**evaluation)
 
     def unanswered(self, key: dg.AssetKey) -> set[dg.AssetCheckKey]:
         """Return the selected checks of an asset that nothing was said of yet."""

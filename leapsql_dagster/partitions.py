@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from leapsql_core import Model, ModelFinished, Node, UsageError, partitioning_of, read_moment, reads_by_window
+from leapsql_dagster.check_partitions import range_asked_for
 from leapsql_dagster.emitting import Part
 from leapsql_dagster.loading import LoadedAssets
 
@@ -75,12 +76,7 @@ def asked_for(context: dg.AssetExecutionContext, nodes: Sequence[Node]) -> tuple
     """Return the first and the last partition of `nodes` that a run is of, ``None`` if it is of all that there are."""
     if all(partitioning_of(node) is None for node in nodes):
         return None
-    if context.has_partition_key:
-        return context.partition_key, context.partition_key
-    if context.has_partition_key_range:
-        asked = context.partition_key_range
-        return asked.start, asked.end
-    return None
+    return range_asked_for(context)
 
 
 def with_parents_in_parts(keys: Iterable[dg.AssetKey], loaded: Sequence[LoadedAssets]) -> set[dg.AssetKey]:

@@ -12,6 +12,7 @@ from leapsql_core import (
     DataTestResult,
     LeapSQLError,
     ModelFinished,
+    ModelStarted,
     RunOptions,
     RunStarted,
     Session,
@@ -19,6 +20,7 @@ from leapsql_core import (
     latest_attempts,
     latest_test_results,
     left_undone,
+    standing_partitions,
     stream_session_run,
 )
 from leapsql_dagster.checks import BUILD_CHECK
@@ -165,7 +167,9 @@ def _build(
             if isinstance(event, RunStarted):
                 checked = {path for path, found in event.plan.decisions.items() if found.action == "check"}
                 log_plan(context, event)
-                yield from telling.started(event.run_id, event.sources, observed=observed)
+                yield from telling.started(event, observed=observed)
+            elif isinstance(event, ModelStarted):
+                telling.begun(event)
             elif isinstance(event, ModelFinished):
                 if event.status == "failed":
                     context.log.error(f"{event.path} failed: {event.error}")
@@ -207,9 +211,11 @@ def _check(
             if path not in nodes:
                 yield from telling.remembered(path, last.get(path, ()))
     attempts = latest_attempts(session, asked.attempts) if asked.attempts else {}
+    is_of_some = bool(asked.attempts) and any(telling.emitter.asked.values())
+    standing = standing_partitions(session) if is_of_some else {}
     for path in asked.attempts:
         if path in nodes:
-            yield from telling.known(path, attempts.get(path))
+            yield from telling.known(path, attempts.get(path), standing.get(path, frozenset()))
         else:
             yield from telling.stands(path, _stands_in(session))
 

@@ -25,7 +25,8 @@ _INPUT_EVENT_TAG = "dagster/input_event_pointer"
 _NO_EVENT = "NULL"
 # What Dagster takes for the data version of an asset that it knows nothing of.
 _UNKNOWN_VERSION = "INITIAL"
-_MOST_RECORDS = 500
+#: How many records are asked for at once.
+MOST_RECORDS = 500
 
 #: Whether this Dagster knows assets that hold no rows of their own; it then looks through them for what is stale.
 KNOWS_VIRTUAL_ASSETS = "is_virtual" in signature(dg.AssetSpec.__new__).parameters
@@ -158,8 +159,8 @@ def latest_of(
     is not `observed` has none.
     """
     wanted, found = sorted(set(keys)), dict[dg.AssetKey, Latest]()
-    for start in range(0, len(wanted), _MOST_RECORDS):
-        for record in instance.get_asset_records(wanted[start : start + _MOST_RECORDS]):
+    for start in range(0, len(wanted), MOST_RECORDS):
+        for record in instance.get_asset_records(wanted[start : start + MOST_RECORDS]):
             entry = record.asset_entry
             event = entry.last_materialization_record or entry.last_observation_record
             if event is None and observed and not instance.event_log_storage.asset_records_have_last_observation:

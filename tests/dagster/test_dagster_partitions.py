@@ -7,68 +7,24 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster_days import DAYS, DAYS_FILES, RANGE_END, RANGE_START, built, key, materialize
 from dagster_shop import Shop, messages
 
 from leapsql_core import UsageError
 from leapsql_dagster import LeapSQLResource
 from leapsql_dagster.asking import ask
+from leapsql_dagster.check_partitions import KNOWS_PARTITIONED_CHECKS
 from leapsql_dagster.loading import loaded_assets_of
 
-DAYS = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
-FILES = {
-    "leapsql.yaml": "name: shop\ntarget: {type: duckdb}\n",
-    "seeds/visits.csv": "id,day\n" + "\n".join(f"{n},2024-01-0{1 + n % 4}" for n in range(12)) + "\n",
-    "models/days.sql": """/*---
-materialized: incremental
-incremental:
-  time_column: day
-  partitions: {every: daily, start: 2024-01-01, end: 2024-01-05}
----*/
-select id, day from visits where day >= '{{ partition.start }}' and day < '{{ partition.end }}'
-""",
-    "models/odd.sql": """/*---
-materialized: incremental
-incremental:
-  time_column: day
-  partitions: {every: daily, start: 2024-01-01, end: 2024-01-05}
----*/
-select id, day from days where day >= '{{ partition.start }}' and day < '{{ partition.end }}' and id % 2 = 1
-""",
-    "models/count.sql": "select count(*) as n from odd\n",
-}
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+# Where checks have partitions, Dagster awaits what `build` says of each that a run is of.
+TOLD_BUILT = {"build": True} if KNOWS_PARTITIONED_CHECKS else {}
 
 
 @pytest.fixture
 def shop(tmp_path: Path, instance: dg.DagsterInstance) -> Shop:
     made = Shop(tmp_path / "shop", instance)
-    made.write(FILES)
+    made.write(DAYS_FILES)
     return made
-
-
-def key(name: str) -> dg.AssetKey:
-    return dg.AssetKey(["main", name])
-
-
-def materialize(shop: Shop, *names: str, first: str = "", last: str = "", **options: Any) -> dg.ExecuteInProcessResult:
-    """Materialize assets as the UI does: of a range of partitions, of one, or of none."""
-    tags = {RANGE_START: first, RANGE_END: last} if last else {}
-    return dg.materialize(
-        [shop.assets(), *options.pop("also", [])],
-        instance=shop.instance,
-        resources={"leapsql": LeapSQLResource(**options.pop("resource", {}))},
-        selection=[key(name) for name in names],
-        partition_key=None if last or not first else first,
-        tags={**tags, **options.pop("tags", {})},
-        raise_on_error=False,
-        **options,
-    )
-
-
-def built(result: dg.ExecuteInProcessResult) -> list[tuple[str, str | None]]:
-    """Return what was materialized, in order."""
-    events = result.get_asset_materialization_events()
-    return [(event.asset_key.path[-1], event.partition) for event in events if event.asset_key]
 
 
 def test_a_backfill_of_three_partitions_is_one_run_and_one_transaction(shop: Shop) -> None:
@@ -187,7 +143,7 @@ def test_checks_of_partitions_say_what_was_found(shop: Shop, emission: Any) -> N
     for first, last in (("2024-01-01", "2024-01-02"), ("2024-01-03", "")):
         result = materialize(shop, "days", first=first, last=last, resource=resource)
         assert result.success, messages(result, shop.instance)
-        assert found(result) == {"not_null_id": True, "unique_day": False}
+        assert found(result) == {**TOLD_BUILT, "not_null_id": True, "unique_day": False}
     together = shop.definitions(
         after, in_job=dg.AssetSelection.assets(after), resource=LeapSQLResource(mode="changed", emission=emission)
     )
@@ -294,7 +250,7 @@ def test_a_partition_that_comes_to_be_is_another_change(shop: Shop) -> None:
 
 def test_two_kinds_of_partitions_in_one_op_work_or_are_refused(shop: Shop) -> None:
     """Some versions of Dagster cannot select among them; then loading says so, and apart they work."""
-    longer = {name: FILES[f"models/{name}.sql"].replace("2024-01-05", "2024-03-01") for name in ("days", "odd")}
+    longer = {name: DAYS_FILES[f"models/{name}.sql"].replace("2024-01-05", "2024-03-01") for name in ("days", "odd")}
     shop.write({"models/days.sql": longer["days"], "models/odd.sql": longer["odd"].replace("daily", "monthly")})
     try:
         together = shop.assets()
