@@ -39,8 +39,10 @@ def key(name: str) -> dg.AssetKey:
 def materialize(shop: Shop, *names: str, first: str = "", last: str = "", **options: Any) -> dg.ExecuteInProcessResult:
     """Materialize assets as the UI does: of a range of partitions, of one, or of none."""
     tags = {RANGE_START: first, RANGE_END: last} if last else {}
+    found: Any = shop.assets(**options.pop("assets", {}))
+    loaded = found if isinstance(found, list) else [found]
     return dg.materialize(
-        [shop.assets(), *options.pop("also", [])],
+        [*loaded, *options.pop("also", [])],
         instance=shop.instance,
         resources={"leapsql": LeapSQLResource(**options.pop("resource", {}))},
         selection=[key(name) for name in names],

@@ -211,3 +211,16 @@ def messages(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) ->
         if event is not None and event.is_step_failure and event.step_failure_data.error is not None:
             said.append(event.step_failure_data.error.to_string())
     return "\n".join(said)
+
+
+def to_try_again(instance: dg.DagsterInstance, run_id: str) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
+    """Return what Dagster tries again; the method lies elsewhere in older versions."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.execution_plan_snapshot_id is not None
+    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    owner: Any = instance if hasattr(instance, "get_keys_to_reexecute") else getattr(instance, "_run_domain", None)
+    if owner is None:
+        owner = instance.run_domain
+    found: tuple[set[dg.AssetKey], set[dg.AssetCheckKey]] = owner.get_keys_to_reexecute(run_id, snapshot)
+    return found

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, get_job, materialized, messages
+from dagster_shop import Shop, get_job, materialized, messages, to_try_again
 
 from leapsql_dagster import LeapSQLResource
 
@@ -276,7 +276,7 @@ def test_a_run_tried_again_from_asset_failure_holds_what_failed_and_what_waited(
     shop.edit("models/marts/customers.sql", "sum(amount)", "error('no')")
     result = shop.run(shop.definitions(resource=LeapSQLResource(emission=emission)), tags={"leapsql/mode": "all"})
     assert not result.success
-    assets, checks = _to_try_again(shop.instance, result.run_id)
+    assets, checks = to_try_again(shop.instance, result.run_id)
     assert sorted(key.to_user_string() for key in assets) == ["marts/customers", "marts/totals"]
     assert {key.asset_key.to_user_string() for key in checks} == {"marts/customers", "marts/totals"}
     shop.edit("models/marts/customers.sql", "error('no')", "sum(amount)")
@@ -284,19 +284,6 @@ def test_a_run_tried_again_from_asset_failure_holds_what_failed_and_what_waited(
         instance=shop.instance, asset_selection=sorted(assets)
     )
     assert materialized(again) == ["marts/customers", "marts/totals"]
-
-
-def _to_try_again(instance: dg.DagsterInstance, run_id: str) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
-    """Return what Dagster tries again; the method lies elsewhere in older versions."""
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    assert run.execution_plan_snapshot_id is not None
-    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
-    owner: Any = instance if hasattr(instance, "get_keys_to_reexecute") else getattr(instance, "_run_domain", None)
-    if owner is None:
-        owner = instance.run_domain
-    found: tuple[set[dg.AssetKey], set[dg.AssetCheckKey]] = owner.get_keys_to_reexecute(run_id, snapshot)
-    return found
 
 
 # ------------------------------------------------------------------------------------------ Python assets between them
