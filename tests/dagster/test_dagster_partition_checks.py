@@ -189,3 +189,14 @@ def test_what_reads_the_same_partition_waits_for_its_build(shop: Shop) -> None:
     result = materialize(shop, "days", "after", first=DAYS[2], also=[after])
     assert not result.success
     assert built(result) == []
+
+
+@WHERE_KNOWN
+def test_what_is_decided_when_its_turn_comes_is_told_of_its_partitions(shop: Shop) -> None:
+    """Whether a model has to be built, and which partitions of it, may show once what it reads was built."""
+    shop.edit("models/odd.sql", "select id, day", "select case when id = 13 then error('no') else id end as id, day")
+    assert shop.run().success
+    shop.edit("seeds/visits.csv", "1,2024-01-02", "13,2024-01-02")
+    result = shop.run()
+    assert told(result) == {DAYS[1]: True}
+    assert told(result, "odd") == {DAYS[1]: False}
