@@ -74,7 +74,12 @@ class Deployment:
             yield
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                # How long Dagster takes over its end is not what is tested here.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=30)
             log.close()
 
     def _answers(self) -> bool:
