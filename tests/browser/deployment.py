@@ -73,7 +73,8 @@ class Deployment:
             wait_until(self._answers, "the UI answers", seconds=120)
             yield
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            # It ends its processes by itself; where these are told so too, they may wait for each other for ever.
+            process.terminate()
             try:
                 process.wait(timeout=30)
             except subprocess.TimeoutExpired:
