@@ -1,40 +1,28 @@
-"""`leapsql run` and `leapsql seed`."""
+"""`leapsql run`, `leapsql seed` and `leapsql test`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from leapsql_core.cli.notices import deferral_facts, say_notices, stream_notices
+from leapsql_core.cli.account import Account, show_account
 from leapsql_core.cli.opening import defer_project, open_project
 from leapsql_core.cli.options import Settings, command, deferring, forcing, partitions, selection, verbose
-from leapsql_core.cli.output import form_of, show
-from leapsql_core.cli.pages import paragraph
 from leapsql_core.cli.progress import Watch, watching
-from leapsql_core.cli.results import (
-    Result,
-    recorded_result,
-    result_facts,
-    result_of,
-    stream_result_blocks,
-    summary,
-    test_facts,
-)
-from leapsql_core.cli.retry import find_left, retry_line, show_nothing_left
+from leapsql_core.cli.results import result_of
+from leapsql_core.cli.retry import find_left, show_nothing_left
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
 from leapsql_core.models import Model
-from leapsql_core.planning import PartitionRange, Plan
-from leapsql_core.retries import Left
+from leapsql_core.planning import PartitionRange
 from leapsql_core.runs import stream_session_run
 from leapsql_core.session import Session, choose
-from leapsql_core.state import open_state_reader
 
 DONE, FAILED = 0, 1
 _WAIT_SECONDS = 60.0
@@ -46,22 +34,6 @@ class Elsewhere:
 
     environment: str | None
     state: Path | None
-
-
-@dataclass(slots=True)
-class Account:
-    """What is known of a run as it goes on; ``results`` by path, in the order they ended.
-
-    ``left`` is what it takes up again, if it is asked to.
-    """
-
-    left: Left | None = None
-    run_id: str = ""
-    status: str = "running"
-    plan: Plan | None = None
-    adopted: tuple[str, ...] = ()
-    results: dict[str, Result] = field(default_factory=dict)
-    interruption: KeyboardInterrupt | None = None
 
 
 def building(function: Any) -> Any:
@@ -220,7 +192,7 @@ def run_and_show(
         return DONE
     if account.plan is not None:
         seconds = time.monotonic() - began
-        _show_account(settings, session, account, account.plan, seconds=seconds, verbose=verbose, tested=options.test)
+        show_account(settings, session, account, account.plan, seconds=seconds, verbose=verbose, tested=options.test)
     if account.interruption is not None:
         raise account.interruption
     return DONE if account.status == "completed" else FAILED
@@ -262,52 +234,3 @@ def _follow(session: Session, options: RunOptions, account: Account, watch: Watc
                     account.status = event.status
     except KeyboardInterrupt as exc:
         account.status, account.interruption = "cancelled", exc
-
-
-def _show_account(
-    settings: Settings,
-    session: Session,
-    account: Account,
-    plan: Plan,
-    *,
-    seconds: float,
-    verbose: bool,
-    tested: bool,
-) -> None:
-    results = _in_order(session, account, plan)
-    facts = {
-        "run_id": account.run_id,
-        "environment": session.project.environment,
-        "status": account.status,
-        "models": [_facts(result, tested=tested) for result in results],
-        **({} if account.left is None else {"retries": account.left.run_id}),
-        **deferral_facts(session.project),
-    }
-    page = [
-        *stream_result_blocks(results, verbose=verbose),
-        *paragraph([] if account.left is None else [retry_line(account.left, list(plan.decisions))]),
-        *paragraph(stream_notices(session.project, plan, adopted=account.adopted, tested=tested, verbose=verbose)),
-        *paragraph([summary(results, seconds=seconds)]),
-    ]
-    if form_of(settings.output) == "json":
-        say_notices(session.project, plan, adopted=account.adopted, tested=tested)
-    show(settings.output, page, facts)
-
-
-def _facts(result: Result, *, tested: bool) -> dict[str, Any]:
-    """Return a result as it stands in JSON, with what each test found where tests were asked for."""
-    found = {"tests": [test_facts(test) for test in result.tests]} if tested else {}
-    return {**result_facts(result), **found}
-
-
-def _in_order(session: Session, account: Account, plan: Plan) -> list[Result]:
-    """Return what came of every selected model, parents first; the state knows what no event could tell any more."""
-    nodes, results = session.project.nodes, dict(account.results)
-    if account.interruption is not None:
-        with closing(open_state_reader(session.state_path)) as state:
-            paths = {model.id: model.path for model in state.list_models()}
-            for model_run in state.get_model_runs_for_run(account.run_id):
-                path = paths[model_run.model_id]
-                if path not in results:
-                    results[path] = recorded_result(path, model_run, file=nodes[path].file)
-    return [results[path] for path in plan.decisions if path in results]

@@ -13,8 +13,8 @@ from typing import Final
 from leapsql_core.hashing import fingerprint, fingerprint_bytes
 
 _LIBRARIES: Final = ("sqlglot", "duckdb", "jinja2", "markupsafe", "pydantic", "pyyaml")
-_ROOMS: Final = ("configuration", "documents", "frontmatter", "parse_cache", "rendering", "sql")
-_MODULES: Final = ("errors.py", "hashing.py", "masking.py", "models.py", "names.py", "partitions.py")
+_ROOMS: Final = ("configuration", "documents", "frontmatter", "models", "parse_cache", "rendering", "sql")
+_MODULES: Final = ("errors.py", "hashing.py", "masking.py", "names.py", "partitions.py")
 
 
 def origin(database: object) -> list[str]:

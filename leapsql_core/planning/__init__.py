@@ -2,6 +2,7 @@
 
 from leapsql_core.planning.adoption import Orphan, find_orphans, is_as_marked, markers_to_adopt
 from leapsql_core.planning.agreement import Finding, FindingKind, stream_disagreements, stream_open
+from leapsql_core.planning.asking import chosen_paths
 from leapsql_core.planning.code import InputColumns, Prove, query_difference, text_hash, unified_difference
 from leapsql_core.planning.column_sets import column_sets_read, sets_read_in_order
 from leapsql_core.planning.data_differences import InputDifference
@@ -12,7 +13,7 @@ from leapsql_core.planning.data_tests import (
     tests_hash,
     tests_version,
 )
-from leapsql_core.planning.decisions import Plan, chosen_paths, plan, seeds_rewritten, settle, texts_needed
+from leapsql_core.planning.decisions import Plan, plan, seeds_rewritten, settle, texts_needed
 from leapsql_core.planning.differences import (
     ColumnDifferences,
     FieldDifference,

@@ -6,11 +6,9 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from leapsql_core.errors import SelectionError
-from leapsql_core.models import BuildMode, Decision, Failure, Input, Model, Node, Project, Seed, Snapshot, Trace
-from leapsql_core.names import did_you_mean
-from leapsql_core.partitions import partitioning_of
+from leapsql_core.models import Decision, Failure, Input, Model, Node, Project, Seed, Snapshot, Trace
 from leapsql_core.planning.adoption import Orphan, find_orphans
+from leapsql_core.planning.asking import adopted, asked_for, check_partitions, chosen_paths, tests_asked_for, with_mode
 from leapsql_core.planning.code import CodeChange, InputColumns, Prove, compare_code, text_hash
 from leapsql_core.planning.data_tests import compare_own_tests, compare_tests
 from leapsql_core.planning.inputs import compare_inputs, input_columns
@@ -28,20 +26,7 @@ from leapsql_core.planning.schema_changes import with_schema_change
 from leapsql_core.planning.surroundings import compare_surroundings
 from leapsql_core.planning.versions import ALL_IN_ORDER, VersionBook
 
-#: Reasons after which an incremental model is made anew, whatever its batches were.
-_FROM_THE_START = frozenset(
-    {"new", "query_changed", "config_changed", "resolved_differently", "missing", "drifted", "full_refresh"}
-)
-#: Those of them that its author sets aside with `on_query_change: forward_only`.
-_OF_THE_QUERY = frozenset({"query_changed", "resolved_differently"})
-
-#: Those of them for which the partitions that were not asked for stay as they are.
-_LEAVE_OTHERS = frozenset({"query_changed", "resolved_differently", "full_refresh"})
-
 _NOTHING_SEEN = Observations()
-
-#: What holds rows of its own, which an adoption leaves alone.
-_KEPT = frozenset({"table", "incremental"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +81,6 @@ def seeds_rewritten(project: Project, snapshot: Snapshot) -> list[Seed]:
     ]
 
 
-def chosen_paths(project: Project, selection: Collection[str] | None) -> list[str]:
-    """Return the paths of `selection` (all, if ``None``), parents first.
-
-    Raises:
-        SelectionError: the project has no model of such a path.
-    """
-    chosen = set(project.nodes) if selection is None else set(selection)
-    unknown = sorted(chosen - project.nodes.keys())
-    if unknown:
-        hint = did_you_mean(unknown[0], project.nodes, otherwise="`leapsql list` shows what there is.")
-        raise SelectionError(f"the project has no model `{unknown[0]}`", mend=hint)
-    return [path for path in project.nodes if path in chosen]
-
-
 def plan(
     project: Project,
     snapshot: Snapshot,
@@ -158,7 +129,7 @@ def plan(
     otherwise: dict[str, Decision] = {}
     moving: set[str] = set()
     unsettled: set[str] = set()
-    _check_asked(project, chosen, partitions)
+    check_partitions(project, chosen, partitions)
     for path, node in project.nodes.items():
         trace, change = traces.get(path), changes.get(path)
         found = _own_reason(project, node, trace, change, observations)
@@ -182,12 +153,12 @@ def plan(
                 found = compare_tests(node, trace, book=book, pending=pending)
         decision = found or _standing(node, change, observations)
         if path in chosen:
-            decision = _asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
+            decision = asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
         if path in chosen and adopt and node.relation.key in (observations.relations or {}):
-            decision = Decision(path, "build", "adopted", _adoption(node))
+            decision = adopted(node)
         if path in chosen and test:
             stands = trace is not None and _compare_relation(node, trace, observations) is None
-            decision = _tests_asked_for(decision, stands=stands)
+            decision = tests_asked_for(decision, stands=stands)
         if decision.action == "check":
             changed = None if trace is None else compare_own_tests(node, trace)
             otherwise[path] = changed or _standing(node, change, Observations(relations={}))
@@ -195,7 +166,7 @@ def plan(
             moving.add(path)
         if stock is not None:
             decision = choose_partitions(decision, node, stale, stock, force=force and path in chosen)
-        decision = _with_mode(_with_failures(decision, node, failures.get(path)), node, stock)
+        decision = with_mode(_with_failures(decision, node, failures.get(path)), node, stock)
         unsure = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
         decisions[path] = with_schema_change(decision, node, trace, observations, pending=unsure)
     return Plan(
@@ -235,7 +206,7 @@ def settle(
         found = decision_of(node, in_doubt, stock)
     if found is None:
         return compare_tests(node, trace, book=book) or otherwise
-    return _with_mode(_in_doubt(found), node, stock)
+    return with_mode(_in_doubt(found), node, stock)
 
 
 def _in_doubt(decision: Decision) -> Decision:
@@ -243,17 +214,6 @@ def _in_doubt(decision: Decision) -> Decision:
     if decision.action == "build":
         return decision
     return Decision(decision.path, "build", "input_changed", f"{decision.detail}: built in doubt", recurring=True)
-
-
-def _check_asked(project: Project, chosen: Collection[str], partitions: PartitionRange | None) -> None:
-    """Refuse to be asked for partitions where nothing that was chosen, or is left to another environment, has any."""
-    if partitions is None:
-        return
-    deferral = project.deferral
-    left = () if deferral is None else (deferral.nodes[name] for name in deferral.reads if name in deferral.nodes)
-    if all(partitioning_of(node) is None for node in (*(project.nodes[path] for path in chosen), *left)):
-        mend = "`incremental.partitions` in a model's frontmatter gives it some."
-        raise SelectionError("no model that is selected has partitions", mend=mend)
 
 
 def _stale_parents(project: Project, decisions: Mapping[str, Decision], chosen: Collection[str]) -> tuple[str, ...]:
@@ -322,49 +282,9 @@ def _compare_relation(node: Node, trace: Trace, observations: Observations) -> D
     return None
 
 
-def _adoption(node: Node) -> str:
-    if node.materialized in _KEPT:
-        return f"{node.relation} is taken over as it stands"
-    return f"{node.relation} is taken over: a {node.materialized} is made anew"
-
-
-def _asked_for(decision: Decision, node: Node, *, force: bool, full_refresh: bool) -> Decision:
-    """Turn what would be skipped or checked into a build where the user asks for one."""
-    if full_refresh and node.materialized == "incremental" and _mode(decision, node) == "incremental":
-        return Decision(node.path, "build", "full_refresh", "it was asked to be made anew")
-    if force and decision.action != "build":
-        return Decision(node.path, "build", "requested", "it was asked for")
-    return decision
-
-
-def _tests_asked_for(decision: Decision, *, stands: bool) -> Decision:
-    """Return that tests are run; a model that does not stand as it was built cannot be tested, and says why."""
-    if stands:
-        return Decision(decision.path, "check", "tests_requested", "its tests were asked for")
-    return dataclasses.replace(decision, reason="tests_requested")
-
-
 def _with_failures(decision: Decision, node: Node, failure: Failure | None) -> Decision:
     """Say how often a model has failed since its last build, if it was the code of now that failed last."""
     if failure is None or decision.action == "skip" or failure.content_hash not in (None, node.content_hash):
         return decision
     times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
     return dataclasses.replace(decision, detail=f"{decision.detail}; it failed {times} since")
-
-
-def _with_mode(decision: Decision, node: Node, stock: Stock | None = None) -> Decision:
-    """Return a decision with the way that a build for it goes; some partitions alone are replaced in what stands."""
-    mode = _mode(decision, node)
-    if mode == "full" and stock is not None and len(decision.partitions) < len(stock.listed):
-        mode = "incremental" if decision.reason in _LEAVE_OTHERS else mode
-    return decision if decision.mode == mode else dataclasses.replace(decision, mode=mode)
-
-
-def _mode(decision: Decision, node: Node) -> BuildMode:
-    """Return how a build for this reason goes: a batch for an incremental model, unless it begins anew."""
-    if decision.reason == "adopted":
-        return "adopt" if node.materialized in _KEPT else "full"
-    if not isinstance(node, Model) or node.materialized != "incremental":
-        return "full"
-    set_aside = _OF_THE_QUERY if node.config.incremental.on_query_change == "forward_only" else frozenset()
-    return "full" if decision.reason in _FROM_THE_START - set_aside else "incremental"

@@ -73,8 +73,14 @@ class Deployment:
             wait_until(self._answers, "the UI answers", seconds=120)
             yield
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+            # It ends its processes by itself; where these are told so too, they may wait for each other for ever.
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                # How long Dagster takes over its end is not what is tested here.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=30)
             log.close()
 
     def _answers(self) -> bool:

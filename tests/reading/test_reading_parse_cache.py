@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading_samples import OTHER_SEED, SEED
 
+import leapsql_core
 from leapsql_core import sql
 from leapsql_core.errors import QueryError, WarehouseError
 from leapsql_core.hashing import fingerprint_bytes
@@ -199,6 +200,13 @@ def test_another_version_of_a_library_asks_anew(tmp_path: Path, monkeypatch: pyt
     again = Reader(tmp_path / "parsed.db")
     again.answers()
     assert again.described == 0
+
+
+def test_all_code_that_takes_part_in_an_answer_is_where_it_is_looked_for() -> None:
+    """What moved would be left out in silence, and its answers of before would stand."""
+    package = Path(leapsql_core.__file__).parent
+    assert [name for name in origin._MODULES if not (package / name).is_file()] == []
+    assert [name for name in origin._ROOMS if not (package / name / "__init__.py").is_file()] == []
 
 
 def test_another_database_s_parser_asks_anew(tmp_path: Path) -> None:
