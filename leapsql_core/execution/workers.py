@@ -77,7 +77,8 @@ class Workers:
             if known is not None:
                 worker, future = known
                 _end(future)
-                self._idle.append(worker)
+                if worker.thread.is_alive():
+                    self._idle.append(worker)
                 found.append(path)
         return tuple(found)
 

@@ -137,3 +137,22 @@ def test_a_thread_that_dies_without_a_word_is_missed(monkeypatch: pytest.MonkeyP
         if thread.name.startswith("leapsql"):
             thread.join()
     assert deaths == [SystemExit, SystemExit]
+
+
+def test_a_thread_that_cannot_be_started_fails_its_model_alone(make_lab: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no more threads to give, for the last of the run's models as well; the run ends as it should."""
+    lab, start = make_lab({"models/hit.sql": "select 1 as x"}), threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "leapsql":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    list(lab.stream())
+    [run] = lab.state.list_runs()
+    assert (run.status, run.error) == ("failed", "failed: hit")
+    said = "models/hit.sql: no thread could be started for it: can't start new thread"
+    assert lab.model_runs(run.id)["hit"].error == said
+    monkeypatch.undo()
+    assert lab.run().status == "completed"
