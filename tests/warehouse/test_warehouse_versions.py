@@ -423,6 +423,21 @@ UNION ALL BY NAME SELECT NULL::BOOLEAN AS bool
 """
 
 
+def test_macros_that_bear_the_names_of_functions_change_no_version(warehouse: DuckDBWarehouse, sql: Sql) -> None:
+    """What a database defines as `hash`, `sum` or `-` is no part of how its relations are told apart."""
+    sql(f"CREATE TABLE main.t AS {EVERY_TYPE}")
+    sets: list[ColumnSet] = [None, (), ("int", IN_ORDER), ("int", "double")]
+    before = versions(warehouse, *sets)
+    for named in ("hash(a)", "sum(a)", "encode(a)", "to_json(a)", "isnan(a)", "signbit(a)", "min(a)", "max(a)"):
+        sql(f"CREATE MACRO {named} AS 1")
+    for named in ('"&"(a, b)', '"-"(a, b)', "count_star()"):
+        sql(f"CREATE MACRO {named} AS 2")
+    assert sql("SELECT hash('a'), 5 - 1, count(*)") == [(1, 2, 2)]
+    assert versions(warehouse, *sets) == before
+    with warehouse.transaction() as transaction:
+        assert transaction.greatest(T, "int") == (2, "3")
+
+
 def test_every_supported_duckdb_gives_the_same_versions(warehouse: DuckDBWarehouse) -> None:
     """Versions that were taken once hold on each version of DuckDB: an upgrade rebuilds nothing."""
     with warehouse.transaction() as transaction:

@@ -13,7 +13,7 @@ from leapsql_core.protocols import Replacement, Slice
 from leapsql_core.warehouses.duckdb.batches import agree_on_columns, check_filled, check_keys
 from leapsql_core.warehouses.duckdb.columns import bare_type, describe
 from leapsql_core.warehouses.duckdb.connection import execute_one, refusals
-from leapsql_core.warehouses.duckdb.versions import hash_sum, version_of
+from leapsql_core.warehouses.duckdb.versions import built_in, hash_sum, version_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,10 +22,10 @@ _MOMENTS = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMES
 _SHOWN = 3
 #: The start of the window around a moment, where windows are of this length in hours at most; weeks begin on Sunday.
 _STARTS = (
-    (1, "date_trunc('hour', {moment})"),
-    (24, "date_trunc('day', {moment})"),
-    (7 * 24, "date_trunc('week', {moment} + INTERVAL 1 DAY) - INTERVAL 1 DAY"),
-    (31 * 24, "date_trunc('month', {moment})"),
+    (1, "{trunc}('hour', {moment})"),
+    (24, "{trunc}('day', {moment})"),
+    (7 * 24, "{minus}({trunc}('week', {plus}({moment}, INTERVAL 1 DAY)), INTERVAL 1 DAY)"),
+    (31 * 24, "{trunc}('month', {moment})"),
 )
 
 
@@ -152,13 +152,13 @@ def window_versions(
     label, within = f"{name}::VARCHAR", f"{name} IN ({', '.join(_text(one.key) for one in windows)})"
     first, last = windows[0].start, windows[-1].end
     if first is not None and last is not None:
-        label = f"({_start_of_window(windows[0]).format(moment=f'{name}::TIMESTAMP')})::TIMESTAMP::VARCHAR"
+        label = f"({_start_of_window(windows[0], f'{name}::TIMESTAMP')})::TIMESTAMP::VARCHAR"
         within = f"{name} >= CAST('{first}' AS {kind}) AND {name} < CAST('{last}' AS {kind})"
     shown = ", ".join(f"{sql} AS c{number}" for number, sql in enumerate(hashed))
     sums = hash_sum([f"c{number}" for number in range(len(hashed))])
     with refusals(f"the versions of parts of {relation} cannot be taken"):
         rows = cursor.execute(
-            f"SELECT label, count(*), {sums} FROM (SELECT {label} AS label{', ' if shown else ''}{shown}"
+            f"SELECT label, {built_in('count_star')}(), {sums} FROM (SELECT {label} AS label{', ' if shown else ''}{shown}"
             f" FROM {relation.sql} WHERE {within}) GROUP BY label"
         ).fetchall()
     found = {label: (count, hashes) for label, count, hashes in rows}
@@ -182,7 +182,9 @@ def _tells_apart(cursor: DuckDBPyConnection, kind: str, window: Partition) -> bo
     return kind in _MOMENTS - {"TIMESTAMP_NS"} and (kind != "DATE" or window.end.hour == window.start.hour)
 
 
-def _start_of_window(window: Partition) -> str:
+def _start_of_window(window: Partition, moment: str) -> str:
+    """Return SQL for the start of the window around a moment; all windows are as long as this one."""
     assert window.start is not None and window.end is not None  # noqa: PT018 - a window of time has both
     hours = (window.end - window.start).total_seconds() / 3600
-    return next(sql for longest, sql in _STARTS if hours <= longest)
+    start = next(sql for longest, sql in _STARTS if hours <= longest)
+    return start.format(moment=moment, trunc=built_in("date_trunc"), plus=built_in("+"), minus=built_in("-"))

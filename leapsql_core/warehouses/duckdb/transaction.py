@@ -27,7 +27,7 @@ from leapsql_core.warehouses.duckdb.connection import execute_one, refusals
 from leapsql_core.warehouses.duckdb.counting import COUNTS_ROWS, one_pass
 from leapsql_core.warehouses.duckdb.parser import READ_SEED, literal_path
 from leapsql_core.warehouses.duckdb.partitions import replace_partitions, window_versions
-from leapsql_core.warehouses.duckdb.versions import chosen_columns, hash_sum, hashed_column, version_of
+from leapsql_core.warehouses.duckdb.versions import built_in, chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -203,11 +203,12 @@ class DuckDBTransaction:
                 sums.append(None)
             else:
                 sums.append(hash_sum([*(names[column] for column in some), *(["place"] if in_order else [])]))
-        scanned = ", ".join(["count(*)", *(expression for expression in sums if expression is not None)])
+        scanned = ", ".join([f"{built_in('count_star')}()", *(expression for expression in sums if expression is not None)])
         shown = [f"{sql} AS {names[column]}" for column, sql in hashed.items() if sql is not None]
         if shows_order:
             # Rows of a table that is not committed yet are counted from another number than 0.
-            shown.append(f"rowid - (SELECT min(rowid) FROM {relation.sql}) AS place")
+            first = f"(SELECT {built_in('min')}(rowid) FROM {relation.sql})"
+            shown.append(f"{built_in('-')}(rowid, {first}) AS place")
         table = f"(SELECT {', '.join(shown)} FROM {relation.sql})" if shown else relation.sql
         with refusals(f"the version of {relation} cannot be taken"):
             row = self._cursor.execute(f"SELECT {scanned} FROM {table}").fetchone()
@@ -241,7 +242,8 @@ class DuckDBTransaction:
         """Return the row count and the greatest value of `column` as text."""
         with refusals(f"the version of {relation} cannot be taken"):
             row = self._cursor.execute(
-                f"SELECT count(*), max({quote_identifier(column)})::VARCHAR FROM {relation.sql}"
+                f"SELECT {built_in('count_star')}(), {built_in('max')}({quote_identifier(column)})::VARCHAR"
+                f" FROM {relation.sql}"
             ).fetchone()
         return (0, None) if row is None else (row[0], row[1])
 

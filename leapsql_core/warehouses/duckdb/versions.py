@@ -4,6 +4,8 @@ A version covers names, order and types of the columns, the number of rows, and 
 duplicates and forgets order. DuckDB's ``hash`` takes some different values for equal (0.0 and -0.0, a month
 and thirty days, 1 and 2^64, ``[1, 2]`` and ``[[1, 2]]``, letters under a collation) and differs between its versions
 for some types, so such types are hashed in a form that tells values apart and is the same everywhere.
+
+Functions are named by their place in DuckDB's own catalogue: a database may define macros of the same names.
 """
 
 from __future__ import annotations
@@ -30,6 +32,18 @@ _NESTED = frozenset({"list", "array", "struct", "map"})
 _NARROW_DECIMAL = 18
 _LOW_BITS = 2**63 - 1
 
+
+def built_in(function: str) -> str:
+    """Return the name of a function or an operator of DuckDB's that no macro of the database takes over.
+
+    >>> built_in("hash"), built_in("&")
+    ('system.main."hash"', 'system.main."&"')
+    """
+    return f"system.main.{quote_identifier(function)}"
+
+
+_HASH = built_in("hash")
+
 #: Gives DuckDB's own description of a type from the text of it, ``None`` if it has none.
 TypeReader = Callable[[str], Any]
 
@@ -53,15 +67,16 @@ def hashed_column(column: Column, read_type: TypeReader) -> str | None:
     if kind in _FLOATING:
         # To a hash all NaN are one; their bits are not, and readers can see them.
         bits = _as_text(f"{name}::BIT")
-        return f"CASE WHEN isnan({name}) THEN hash({bits}) ELSE hash(signbit({name}), {name}) END"
+        sign = f"{built_in('signbit')}({name})"
+        return f"CASE WHEN {built_in('isnan')}({name}) THEN {_HASH}({bits}) ELSE {_HASH}({sign}, {name}) END"
     if kind in _BYTES:
-        return f"hash({name})"
+        return f"{_HASH}({name})"
     if kind in _AS_TEXT:
-        return f"hash({_as_text(name)})"
+        return f"{_HASH}({_as_text(name)})"
     described = read_type(kind)
     if described is None or not _prints_exactly(described):
         return None
-    return f"hash({_as_document(name, described) if described.id in _NESTED else _as_text(name)})"
+    return f"{_HASH}({_as_document(name, described) if described.id in _NESTED else _as_text(name)})"
 
 
 def hash_sum(hashed: Sequence[str]) -> str:
@@ -75,8 +90,9 @@ def hash_sum(hashed: Sequence[str]) -> str:
     """
     if not hashed:
         return "NULL::HUGEINT"
-    row = f"hash({', '.join(hashed)})"
-    return f"sum(({row if len(hashed) == 1 else f'hash({row})'} & {_LOW_BITS})::BIGINT)"
+    row = f"{_HASH}({', '.join(hashed)})"
+    once_more = row if len(hashed) == 1 else f"{_HASH}({row})"
+    return f"{built_in('sum')}({built_in('&')}({once_more}, {_LOW_BITS})::BIGINT)"
 
 
 def _is_narrow_decimal(kind: str) -> bool:
@@ -92,7 +108,7 @@ def _prints_exactly(kind: Any) -> bool:
 
 def _as_text(value: str) -> str:
     """Return SQL for the bytes of a value's text: the hash of a text may follow its collation, of bytes none."""
-    return f"encode({value}::VARCHAR)"
+    return f"{built_in('encode')}({value}::VARCHAR)"
 
 
 def _as_document(value: str, kind: Any) -> str:
@@ -102,7 +118,7 @@ def _as_document(value: str, kind: Any) -> str:
     the type is an ARRAY.
     """
     bits, texts = (_with_leaves(kind, leaf) for leaf in (_bits_of_floats, lambda _: "VARCHAR"))
-    return f"encode(to_json({value}::{bits}::{texts}))"
+    return f"{built_in('encode')}({built_in('to_json')}({value}::{bits}::{texts}))"
 
 
 def _bits_of_floats(leaf: Any) -> str:
