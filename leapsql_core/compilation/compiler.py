@@ -187,8 +187,8 @@ class Compiler:
                 continue
             draft = self._drafts[path]
             if draft.query is not None and all(above in nodes for above in parents[path]):
-                secrets = self._config.secrets
-                nodes[path] = make_model(draft, draft.query, nodes, self._linker.index, self._analyst, secrets)
+                index, config = self._linker.index, self._config
+                nodes[path] = make_model(draft, draft.query, nodes, index, self._analyst, config)
         return nodes
 
     def _stream_warnings(self, made: Iterable[Draft], nodes: Mapping[str, Node]) -> Iterator[Problem]:

@@ -8,17 +8,23 @@ from dataclasses import replace
 
 from leapsql_core.compilation.drafts import Analyst, Draft, DraftQuery
 from leapsql_core.compilation.meanings import NameIndex
+from leapsql_core.configuration import ProjectConfig
 from leapsql_core.errors import Problem
 from leapsql_core.hashing import config_facts, fingerprint
 from leapsql_core.masking import Secrets
 from leapsql_core.models import ColumnSet, Input, InputKind, Lineage, Model, ModelConfig, Node, Query, Read, Seed
 from leapsql_core.names import did_you_mean, fold
 from leapsql_core.partitions import PLACEHOLDERS, partition_column
-from leapsql_core.sql import KnownInput, resolve
+from leapsql_core.sql import KnownInput, resolve, takes_first_row
 
 
 def make_model(
-    draft: Draft, query: DraftQuery, nodes: Mapping[str, Node], index: NameIndex, analyst: Analyst, secrets: Secrets
+    draft: Draft,
+    query: DraftQuery,
+    nodes: Mapping[str, Node],
+    index: NameIndex,
+    analyst: Analyst,
+    config: ProjectConfig,
 ) -> Model:
     """Make a model of a linked draft; all that it reads is among `nodes`."""
     lineage = _lineage(draft, query, nodes, index, analyst, own=None)
@@ -30,6 +36,8 @@ def make_model(
         reads = _joined(reads, of_batch.reads)
         missing = tuple(sorted({*lineage.missing, *of_batch.missing}))
         lineage = replace(lineage, ordered=lineage.ordered or of_batch.ordered, missing=missing)
+    firsts = (takes_first_row(each.rendered.text, config.target.settings) for each in draft.queries)
+    lineage = replace(lineage, ordered=lineage.ordered or next(filter(None, firsts), None))
     columns: dict[str, ColumnSet] = {read.table: read.columns for read in reads}
     return Model(
         path=draft.path,
@@ -44,7 +52,7 @@ def make_model(
             Input(name, kind, relation, columns.get(name)) for name, (kind, relation) in sorted(draft.inputs.items())
         ),
         lineage=lineage,
-        content_hash=content_hash(full, batch, draft, secrets),
+        content_hash=content_hash(full, batch, draft, config.secrets),
         volatile=tuple(sorted({name for each in draft.queries for name in each.scan.volatile})),
         run_values=tuple(sorted({name for each in draft.queries for name in each.rendered.run_values})),
         macros=tuple(sorted({file for each in draft.queries for file in each.rendered.macros})),

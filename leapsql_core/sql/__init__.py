@@ -3,13 +3,15 @@
 The only place that imports sqlglot; its trees never leave. Importing this package does not load it yet.
 """
 
-from leapsql_core.sql.calls import is_decided_by_its_row, overlooked_calls, read_calls
+from leapsql_core.sql.calls import is_decided_by_its_row, read_calls
 from leapsql_core.sql.conditions import unfit_condition
 from leapsql_core.sql.database import DatabaseColumn, DatabaseParser, DatabaseReading, DatabaseTable
 from leapsql_core.sql.inputs import KnownInput
 from leapsql_core.sql.lineage import lineage
+from leapsql_core.sql.overtaking import is_called_by_grammar, overlooked_calls
 from leapsql_core.sql.resolution import resolve
 from leapsql_core.sql.scanning import scan
+from leapsql_core.sql.subqueries import takes_first_row
 from leapsql_core.sql.tokens import is_several, mentioned, same_tokens
 from leapsql_core.sql.windows import windows
 
@@ -19,6 +21,7 @@ __all__ = [
     "DatabaseReading",
     "DatabaseTable",
     "KnownInput",
+    "is_called_by_grammar",
     "is_decided_by_its_row",
     "is_several",
     "lineage",
@@ -28,6 +31,7 @@ __all__ = [
     "resolve",
     "same_tokens",
     "scan",
+    "takes_first_row",
     "unfit_condition",
     "windows",
 ]

@@ -6,15 +6,15 @@ Tokens tell all of this, so it is known of SQL that no parser reads, and no pars
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
 from leapsql_core.names import fold
 from leapsql_core.sql.functions import BARE, FILE_READERS, NAME_READERS, VOLATILE, is_pure
-from leapsql_core.sql.tokens import RESERVED, Token, lex, mentioned, word_set
+from leapsql_core.sql.tokens import RESERVED, Token, lex, word_set
 
 #: Words of the grammar that a parenthesis may follow, beside the reserved ones; none is a function of DuckDB.
-_GRAMMAR: Final = (
+GRAMMAR: Final = (
     word_set("""
     anti at between bernoulli by columns cross cube escape exclude exists filter full glob ilike include inner is isnull
     join key like materialized natural notnull nulls outer over percent positional recursive rename repeatable
@@ -23,13 +23,15 @@ _GRAMMAR: Final = (
     | RESERVED
 )
 #: Types that are written with parentheses behind them.
-_TYPES: Final = word_set("""
+TYPES: Final = word_set("""
     bit bpchar char character dec decimal enum float interval nchar numeric nvarchar struct time timestamp varchar
     """)
 #: Words that begin a part of a query, FROM among them.
 _CLAUSES: Final = word_set("from join select on where by having qualify limit offset values when then else return")
 #: What DESCRIBE and SHOW show of the catalogue, where they name no table.
 _OF_CATALOGUE: Final = word_set("all databases schemas tables variables")
+#: Readers of files that give, beside what is in them, the time of their last change.
+_TELL_TIMES: Final = word_set("read_blob read_text")
 _SET_OPERATIONS: Final = word_set("union except intersect")
 #: Words that other tables come with; and the place of a row, which is no part of its version.
 _ASKING: Final = word_set("""
@@ -66,16 +68,6 @@ def is_decided_by_its_row(expression: str) -> bool:
     return not asks and not calls.volatile and not calls.files and all(map(is_pure, calls.functions))
 
 
-def overlooked_calls(text: str, macros: Iterable[str]) -> list[str]:
-    """Return those of `macros`, in lower case, that `text` may call though `find_calls` takes them for grammar; sorted.
-
-    >>> overlooked_calls("SELECT f(a), percent(1) FROM t", ["f", "percent", "sample"])
-    ['percent']
-    """
-    words = [name for name in macros if name in _GRAMMAR or name in _TYPES]
-    return mentioned(text, words) if words else []
-
-
 def find_calls(sql: str, *, aliases: Container[int] = ()) -> list[Call]:
     """Find what may be a call: a name with a parenthesis behind it, that is no word of the grammar and no type.
 
@@ -88,9 +80,9 @@ def find_calls(sql: str, *, aliases: Container[int] = ()) -> list[Call]:
         for place, token in enumerate(tokens[:-1])
         if tokens[place + 1].text == "("
         and token.name
-        and (token.word not in _GRAMMAR or (token.word == "glob" and _is_item(tokens, place)))
+        and (token.word not in GRAMMAR or (token.word == "glob" and _is_item(tokens, place)))
         and token.start not in aliases
-        and token.word not in _TYPES
+        and token.word not in TYPES
         and not (place and (tokens[place - 1].text == "::" or tokens[place - 1].word == "as"))
     ]
 
@@ -108,6 +100,7 @@ def read_calls(sql: str, *, aliases: Container[int] = ()) -> Calls:
     volatile = {call.name for call in calls if call.name in VOLATILE or _is_age_of_now(tokens, call)}
     volatile |= {name for place in range(len(tokens)) if (name := _bare(tokens, place))}
     volatile |= {"show" for place in range(len(tokens)) if _shows_catalogue(tokens, place)}
+    volatile |= {"last_modified"} if functions & _TELL_TIMES and _shows_times(tokens) else set()
     if lexed.odd:  # a database may see other tokens, so anything that looks like a call is one
         volatile |= {name for match in _LOOSE_CALL.finditer(sql) if (name := fold(match[1])) in VOLATILE | {"age"}}
         volatile |= {name for word in re.findall(r"\w+", sql) if (name := fold(word)) in BARE}
@@ -164,6 +157,19 @@ def _shows_catalogue(tokens: Sequence[Token], place: int) -> bool:
         return False
     after = tokens[place + 1] if place + 1 < len(tokens) else None
     return word == "show" or after is None or after.text in (")", ";") or after.word in _OF_CATALOGUE
+
+
+def _shows_times(tokens: Sequence[Token]) -> bool:
+    """Tell whether a text names the time of a file's last change, or takes all columns as they come."""
+    first = ("", "(", *_SET_OPERATIONS, "all", "name")
+    before = ["", *(fold(token.text) for token in tokens)]
+    return any(
+        fold(token.name) == "last_modified"
+        or (token.text == "*" and before[place] in ("select", "distinct", "all", ",", ".", "("))
+        or (token.word == "from" and before[place] in first)
+        for place, token in enumerate(tokens)
+        if not (token.text == "*" and before[place] == "(" and before[place - 1] == "count")
+    )
 
 
 def _is_age_of_now(tokens: Sequence[Token], call: Call) -> bool:

@@ -208,6 +208,22 @@ def test_the_order_of_a_source_counts_where_it_is_read(make_lab: Make) -> None:
     assert lab.run().built == set()
 
 
+def test_the_order_of_a_source_counts_where_a_setting_lets_the_first_row_stand_for_all(make_lab: Make) -> None:
+    """A subquery that stands for a value takes any of its rows then, so that it is not refused."""
+    yaml = "target: {type: duckdb, database: ':memory:', settings: {scalar_subquery_error_on_multiple_rows: %s}}"
+    query = "select kind, (select n from raw.many where many.kind = kinds.kind) as n from raw.kinds"
+    many = "create or replace table raw.many as select * from (values (1, %s), (1, %s)) v(kind, n)"
+    lab = make_lab({"leapsql.yaml": yaml % "false", "models/a.sql": query, "models/b.sql": "select n from raw.many"})
+    lab.sql("create schema raw", "create table raw.kinds as select 1 as kind", many % (5, 6))
+    assert lab.run().status == "completed"
+    lab.sql(many % (6, 5))
+    assert lab.run().built == {"a"}
+    lab.assert_as_from_scratch()
+    assert lab.run().built == set()
+    lab.edit({"leapsql.yaml": yaml % "true"})
+    assert lab.project.nodes["a"].lineage.ordered is None
+
+
 def test_the_order_of_a_source_that_shows_none_is_in_doubt(make_lab: Make) -> None:
     """A view has no places of rows."""
     lab = make_lab({"models/first.sql": "select first(a) as a from seen"})

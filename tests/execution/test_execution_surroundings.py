@@ -201,6 +201,47 @@ def test_a_macro_in_place_of_a_built_in_function_that_reads_more_is_built_in_dou
     shadowed.assert_as_from_scratch()
 
 
+def test_a_macro_may_take_the_place_of_what_the_grammar_calls(make_lab: Make) -> None:
+    """An operator, a list in brackets and `extract` are functions to DuckDB, and their names stand in no text."""
+    lab = make_lab(
+        {
+            "models/added.sql": "select 1 + 2 as x",
+            "models/liked.sql": "select 'a' like 'b' as x",
+            "models/counted.sql": "select count(*) as x from raw.people",
+            "models/listed.sql": "select [1, 2] as x",
+            "models/dated.sql": "select extract(year from date '2026-01-01') as x",
+            "models/called.sql": "select twice(3) as x",
+            "models/apart.sql": "select 1 as x",
+        }
+    )
+    lab.sql("create schema raw", "create table raw.people as select 1 as n", "create macro twice(x) as x + x")
+    assert lab.run().status == "completed"
+    assert lab.run().built == set()
+    for macro, built in (
+        ('"~~"(a, b) as 7', {"liked"}),
+        ("count_star() as 7", {"counted"}),
+        ("list_value(a, b) as 7", {"listed"}),
+        ("date_part(a, b) as 7", {"dated"}),
+        ('"^"(a, b) as 7', set()),
+        ('"+"(a, b) as a - b', {"added", "called"}),
+    ):
+        lab.sql(f"create macro {macro}")
+        assert lab.run().built == built
+        assert lab.run().built == set()
+    lab.assert_as_from_scratch()
+
+
+def test_a_statement_that_calls_functions_of_its_own_choice_rests_on_macros_in_their_place(make_lab: Make) -> None:
+    """SUMMARIZE names no function, and PIVOT not all that it calls."""
+    lab = make_lab({"models/least.sql": "select min as x from (summarize raw.people)", "models/apart.sql": "select 1"})
+    lab.sql("create schema raw", "create table raw.people as select 1 as n")
+    assert lab.run().status == "completed"
+    lab.sql("create macro min(a) as 'least'")
+    assert lab.run().built == {"least"}
+    assert lab.rows("from least") == [("least",)]
+    lab.assert_as_from_scratch()
+
+
 def test_a_table_whose_columns_are_not_those_of_a_built_in_function_is_read_in_doubt(shadowed: Lab) -> None:
     """Nobody knows then which of them its readers read, so they are built whenever it may have changed."""
     shadowed.sql("create macro range(n) as table select 5 as other, n as range")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from leapsql_core.errors import QueryError
 from leapsql_core.hashing import fingerprint
 from leapsql_core.names import fold
-from leapsql_core.sql import read_calls
+from leapsql_core.sql import is_called_by_grammar, overlooked_calls, read_calls
 from leapsql_core.sql.functions import ORDER_READERS, is_built_in
 from leapsql_core.warehouses.duckdb.connection import refusals
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
@@ -54,14 +54,21 @@ def _version(
 ) -> str | None:
     reached, left, written = {name}, [name], set[str]()
     while left:
-        words = {fold(word) for *_, text in defined[left.pop()] for word in _WORD.findall(text)}
-        left += sorted((words & defined.keys()) - reached)
-        reached |= words & defined.keys()
+        texts = [text for *_, text in defined[left.pop()]]
+        words = {fold(word) for text in texts for word in _WORD.findall(text)}
+        called = (words & defined.keys()).union(*(overlooked_calls(text, defined) for text in texts))
+        left += sorted(called - reached)
+        reached |= called
         written |= words
-    if not all(closed[other] for other in reached) or (is_built_in(name) and written & _OF_ORDER):
+    if not all(closed[other] for other in reached) or (_takes_over(name) and written & _OF_ORDER):
         return None
     named = {word: types[word] for word in sorted(written & types.keys())}
     return fingerprint([*([other, defined[other]] for other in sorted(reached)), *([named] if named else [])])
+
+
+def _takes_over(name: str) -> bool:
+    """Tell whether a macro stands in for something of DuckDB's own: a function, an operator."""
+    return is_built_in(name) or is_called_by_grammar(name)
 
 
 @lru_cache(maxsize=1024)

@@ -155,17 +155,17 @@ def window_versions(
         label = f"({_start_of_window(windows[0], f'{name}::TIMESTAMP')})::TIMESTAMP::VARCHAR"
         within = f"{name} >= CAST('{first}' AS {kind}) AND {name} < CAST('{last}' AS {kind})"
     shown = ", ".join(f"{sql} AS c{number}" for number, sql in enumerate(hashed))
-    sums = hash_sum([f"c{number}" for number in range(len(hashed))])
+    count, sums = built_in("count_star"), hash_sum([f"c{number}" for number in range(len(hashed))])
     with refusals(f"the versions of parts of {relation} cannot be taken"):
         rows = cursor.execute(
-            f"SELECT label, {built_in('count_star')}(), {sums} FROM (SELECT {label} AS label{', ' if shown else ''}{shown}"
+            f"SELECT label, {count}(), {sums} FROM (SELECT {label} AS label{', ' if shown else ''}{shown}"
             f" FROM {relation.sql} WHERE {within}) GROUP BY label"
         ).fetchall()
-    found = {label: (count, hashes) for label, count, hashes in rows}
+    found = {label: (times, hashes) for label, times, hashes in rows}
     versions: dict[str, str] = {}
     for window in windows:
-        count, hashes = found.get(window.key if window.start is None else str(window.start), (0, None))
-        versions[window.key] = version_of(chosen, rows=count, hashes=hashes)
+        times, hashes = found.get(window.key if window.start is None else str(window.start), (0, None))
+        versions[window.key] = version_of(chosen, rows=times, hashes=hashes)
     return versions
 
 

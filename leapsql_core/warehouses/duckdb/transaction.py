@@ -203,7 +203,8 @@ class DuckDBTransaction:
                 sums.append(None)
             else:
                 sums.append(hash_sum([*(names[column] for column in some), *(["place"] if in_order else [])]))
-        scanned = ", ".join([f"{built_in('count_star')}()", *(expression for expression in sums if expression is not None)])
+        number = f"{built_in('count_star')}()"
+        scanned = ", ".join([number, *(expression for expression in sums if expression is not None)])
         shown = [f"{sql} AS {names[column]}" for column, sql in hashed.items() if sql is not None]
         if shows_order:
             # Rows of a table that is not committed yet are counted from another number than 0.
