@@ -257,6 +257,19 @@ def test_an_edit_that_is_taken_back_is_read_in_production_again(branch: Branch) 
     assert branch.built()["marts.largest"] == "resolved_differently"
 
 
+def test_a_view_in_production_reads_production_also_where_the_branch_has_the_same_names(branch: Branch) -> None:
+    """Before 1.4.4, DuckDB looked in the branch for what a view of another database names in the schema `main`."""
+    branch.write("models/staging/named.sql", "/*---\nmaterialized: view\n---*/\nselect label from labels\n")
+    branch.write("models/marts/first.sql", "select min(label) as label from staging.named\n")
+    branch.build_prod()
+    branch.edit("seeds/labels.csv", "bob,B", "bob,Z")
+    assert {"labels", "staging.named"} <= set(branch.built())
+    branch.edit("seeds/labels.csv", "bob,Z", "bob,B")
+    branch.edit("models/marts/first.sql", "min(label)", "max(label)")
+    assert "marts.first" in branch.built()
+    assert branch.sql("select label from marts.first", database="branch") == [("B",)]
+
+
 def test_new_data_in_production_moves_the_branch(branch: Branch) -> None:
     """Production was built anew: what the branch made of it is out of date, in the columns that it reads."""
     branch.edit("models/marts/largest.sql", "max(total)", "min(total)")
