@@ -14,9 +14,9 @@ from leapsql_core.cli.opening import StatePlace, find_path, find_state
 from leapsql_core.cli.options import Settings, command
 from leapsql_core.cli.output import show
 from leapsql_core.cli.pages import Cell, Column, Style, Table, line, paragraph, row
-from leapsql_core.cli.wording import duration, moment, number, reason_words, short
+from leapsql_core.cli.wording import duration, moment, number, reason_words, request_words, short
 from leapsql_core.state import open_state_reader
-from leapsql_core.state.notation import read_optional_time, read_time
+from leapsql_core.state.notation import read_config, read_optional_time, read_request, read_time
 
 _STATUS_STYLES: dict[str, Style] = {
     "running": "warn",
@@ -36,6 +36,7 @@ WITH latest AS (
   ORDER BY started_at DESC, rowid DESC LIMIT {limit}
 )
 SELECT latest.id, latest.status, latest.started_at, latest.completed_at, latest.orchestrator_run_id, latest.error,
+  latest.request,
   count(*) FILTER (WHERE model_runs.status = 'success') AS built,
   count(*) FILTER (WHERE model_runs.status = 'skipped' AND model_runs.execution_ms IS NOT NULL) AS tested,
   count(*) FILTER (WHERE model_runs.status = 'skipped' AND model_runs.execution_ms IS NULL
@@ -97,6 +98,7 @@ def _show_runs(settings: Settings, place: StatePlace, limit: int) -> None:
         Column("started"),
         Column("took", align="right"),
         Column("models", fit="wrap"),
+        Column("asked", fit="wrap", dispensable=3),
         Column("orchestrator", dispensable=2),
         Column("error", fit="shorten", dispensable=1),
     )
@@ -107,10 +109,11 @@ def _show_runs(settings: Settings, place: StatePlace, limit: int) -> None:
             moment(run["started_at"]),
             duration(run["duration_ms"]),
             ", ".join(f"{count:,} {name}" for name, count in run["models"].items() if count),
+            request_words(read_request(asked["request"])),
             short(run["orchestrator_run_id"]),
             run["error"] or "",
         )
-        for run in runs
+        for asked, run in zip(found, runs, strict=True)
     ]
     nothing = line(f"nothing has run in environment {place.environment} yet")
     facts = {"environment": place.environment, "runs": runs}
@@ -126,6 +129,7 @@ def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
         "completed_at": completed,
         "duration_ms": _milliseconds(started, completed),
         "models": {name: run[name] for name in _COUNTS},
+        "request": None if run["request"] is None else read_config(run["request"]),
         "orchestrator_run_id": run["orchestrator_run_id"],
         "error": run["error"],
     }
