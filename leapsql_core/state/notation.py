@@ -126,7 +126,9 @@ def write_request(request: Request | None) -> str | None:
     """
     if request is None:
         return None
-    return printable(canonical_json({name: value for name, value in asdict(request).items() if value}))
+    return printable(
+        canonical_json({name: value for name, value in asdict(request).items() if value not in (False, None)})
+    )
 
 
 def read_request(text: object) -> Request | None:
