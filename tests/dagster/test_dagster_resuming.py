@@ -1,5 +1,7 @@
 """Runs that are taken up again where they failed build what is left, and nothing of what was built."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -154,6 +156,26 @@ def test_a_full_refresh_that_is_executed_again_from_failure_is_one(shop: Shop, m
         ('{"full_refresh":true}',),
         ('{"full_refresh":true}',),
     ]
+
+
+def test_a_batch_that_a_killed_run_committed_is_not_applied_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though all that is left is to be built, and nobody has noted that this was: the warehouse tells."""
+    shop.write({"models/marts/appended.sql": LOG.replace("marts.totals", "marts.customers")})
+    shop.edit(*BROKEN)
+    first = execute(shop, "everything", monkeypatch)
+    assert (first.success, shop.query("select count(*) from marts.appended")) == (False, [(2,)])
+    with closing(sqlite3.connect(shop.root / ".leapsql/state.db")) as connection, connection:
+        made = "(SELECT r.id FROM model_runs r JOIN models m ON m.id = r.model_id WHERE m.path = 'marts.appended')"
+        connection.execute(f"UPDATE model_runs SET status = 'running', completed_at = NULL WHERE id IN {made}")
+        connection.execute(f"DELETE FROM current_traces WHERE model_run_id IN {made}")
+    shop.edit(*MENDED)
+    second = execute(shop, "everything", monkeypatch, resume=first.run_id)
+    assert second.success
+    assert shop.outcomes() == {
+        "marts.appended": ("skipped", "unchanged"),
+        "marts.totals": ("success", "new"),
+    }
+    assert shop.query("select count(*) from marts.appended") == [(2,)]
 
 
 DAYS_CODE = f"""{CODE.partition("@dg.asset")[0]}
