@@ -16,6 +16,7 @@ from leapsql_core.cli.output import show
 from leapsql_core.cli.pages import Cell, Column, Style, Table, line, paragraph, row
 from leapsql_core.cli.wording import duration, moment, number, reason_words, request_words, short
 from leapsql_core.state import open_state_reader
+from leapsql_core.state.connection import explained
 from leapsql_core.state.notation import read_config, read_optional_time, read_request, read_time
 
 _STATUS_STYLES: dict[str, Style] = {
@@ -91,7 +92,9 @@ def history(settings: Settings, *, model: str | None, limit: int) -> int:
 
 def _show_runs(settings: Settings, place: StatePlace, limit: int) -> None:
     found = ask_state(place.path, _RUNS, {"environment": place.environment, "limit": limit})
-    runs = [_run_facts(run) for run in found]
+    with explained(str(place.path)):
+        runs = [_run_facts(run) for run in found]
+        asked = [request_words(read_request(run["request"])) for run in found]
     columns = (
         Column("run"),
         Column("status"),
@@ -109,11 +112,11 @@ def _show_runs(settings: Settings, place: StatePlace, limit: int) -> None:
             moment(run["started_at"]),
             duration(run["duration_ms"]),
             ", ".join(f"{count:,} {name}" for name, count in run["models"].items() if count),
-            request_words(read_request(asked["request"])),
+            words,
             short(run["orchestrator_run_id"]),
             run["error"] or "",
         )
-        for asked, run in zip(found, runs, strict=True)
+        for run, words in zip(runs, asked, strict=True)
     ]
     nothing = line(f"nothing has run in environment {place.environment} yet")
     facts = {"environment": place.environment, "runs": runs}
@@ -137,7 +140,8 @@ def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show_model_runs(settings: Settings, place: StatePlace, path: str, limit: int) -> None:
     found = ask_state(place.path, _MODEL_RUNS, {"environment": place.environment, "path": path, "limit": limit})
-    runs = [_model_run_facts(each) for each in found]
+    with explained(str(place.path)):
+        runs = [_model_run_facts(each) for each in found]
     columns = (
         Column("run"),
         Column("started"),

@@ -161,6 +161,16 @@ def test_of_an_older_state_nobody_knows_what_was_asked(built: Shop) -> None:
     assert retried(built, "--full-refresh") == {"marts.order_log": ("success", "full_refresh")}
 
 
+@pytest.mark.parametrize("value", ["[1]", "full", '{"partitions": "2024"}', '{"defer_to": 1}'])
+def test_what_no_run_was_asked_is_told_as_damage(built: Shop, value: str) -> None:
+    """Somebody has written in the state by hand: nothing is retried for it."""
+    changed(built, f"UPDATE runs SET request = '{value}'")
+    for words in (("history",), ("run", "--retry-failed")):
+        answer = built.leapsql(*words)
+        assert answer.status == 2
+        assert "the file is damaged or was changed by hand" in answer.err
+
+
 def test_an_adoption_is_not_what_is_retried(built: Shop) -> None:
     """No more than a run of tests alone is: the last run that was to build is."""
     built.edit(*BROKEN)
