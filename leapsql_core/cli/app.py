@@ -107,4 +107,7 @@ app.params.extend(global_options())
 def main() -> None:
     """Run `leapsql`; the exit status is 0 (done), 1 (a model or test failed), 2 (wrong use or broken project)."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    app(prog_name="leapsql")
+    try:
+        app(prog_name="leapsql")
+    finally:
+        gc.freeze()  # all of it ends with the process: Python need not look once more what of it is garbage
