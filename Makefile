@@ -20,7 +20,7 @@ help:
 	@echo "make coverage     run the tests once more, and show which lines of the core none of them reaches"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
 	@echo "make torture      kill, fill, race, damage and fuzz for some ten minutes (ROUNDS=3 for longer, SEED=7 to repeat)"
-	@echo "make bench        measure what each task costs here, beside DuckDB alone, dbt, SQLMesh and dagster-dbt (45 minutes)"
+	@echo "make bench        measure what each task costs here, beside DuckDB alone, dbt, SQLMesh and dagster-dbt (50 minutes)"
 	@echo "make pictures     take the pictures of the documentation anew (needs Chromium)"
 	@echo "make clean        remove what the other targets made"
 
