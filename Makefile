@@ -62,7 +62,7 @@ browser: $(INSTALLED)
 	$(BIN)/pytest tests/browser
 
 test-matrix:
-	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-dg-cli==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.0 sqlglot[c]==30.29.0"
+	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-dg-cli==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.4 sqlglot[c]==30.29.0"
 	$(MAKE) --no-print-directory matrix-run NAME=newest PINS="--upgrade --upgrade-strategy eager"
 
 .PHONY: matrix-run
