@@ -131,7 +131,10 @@ def place_of(identifier: Node) -> tuple[int, int] | None:
 
 
 def _depth(sql: str) -> int:
-    """Return how deep brackets and CASE nest; sqlglot reads each level in a call, and Python 3.12 does not limit these."""
+    """Return how deep brackets and CASE nest.
+
+    sqlglot reads each level in a call of its own, and from Python 3.12 on nothing limits these.
+    """
     deepest = brackets = cases = 0
     for token in lex(sql).tokens:
         if token.text in ("(", "[", "{"):
