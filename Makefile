@@ -20,7 +20,7 @@ help:
 	@echo "make coverage     run the tests once more, and show which lines of the core none of them reaches"
 	@echo "make test-matrix  run the tests on the oldest and the newest supported Dagster and DuckDB"
 	@echo "make torture      kill, fill, race, damage and fuzz for some ten minutes (ROUNDS=3 for longer, SEED=7 to repeat)"
-	@echo "make bench        measure what each task costs here, beside DuckDB alone, dbt, SQLMesh and dagster-dbt (45 minutes)"
+	@echo "make bench        measure what each task costs here, beside DuckDB alone, dbt, SQLMesh and dagster-dbt (50 minutes)"
 	@echo "make pictures     take the pictures of the documentation anew (needs Chromium)"
 	@echo "make clean        remove what the other targets made"
 
@@ -62,7 +62,7 @@ browser: $(INSTALLED)
 	$(BIN)/pytest tests/browser
 
 test-matrix:
-	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-dg-cli==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.0 sqlglot[c]==30.29.0"
+	$(MAKE) --no-print-directory matrix-run NAME=oldest PINS="dagster==1.12.0 dagster-webserver==1.12.0 dagster-dg-cli==1.12.0 dagster-duckdb==0.28.0 duckdb==1.4.4 sqlglot[c]==30.29.0"
 	$(MAKE) --no-print-directory matrix-run NAME=newest PINS="--upgrade --upgrade-strategy eager"
 
 .PHONY: matrix-run

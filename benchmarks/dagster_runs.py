@@ -1,7 +1,8 @@
 """What Dagster costs on top of a build: runs of a whole project, beside the bare Dagster that the same events take.
 
 Every model is built once by the core alone, once through Dagster, and what was told to Dagster is then told again by
-a `multi_asset` that does nothing else. `python -m benchmarks.dagster_runs --models 1000 3000`
+a `multi_asset` that does nothing else: whole, and with nothing in it but the names of assets and checks, which is the
+least that Dagster takes. `python -m benchmarks.dagster_runs --models 1000 3000`
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from leapsql_dagster.checks import CHECK_KINDS, CheckKind
 
 _HEADER: Final = (
     *("instance", "checks", "models", "events", "core alone", "through Dagster", "difference", "bare Dagster"),
-    *("× bare", "ms a model"),
+    *("bare, nothing told", "× bare", "ms a model"),
 )
 
 
@@ -51,11 +52,15 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one case took: the core alone, through Dagster, bare Dagster; and how many events were told."""
+    """What one case took: the core alone, through Dagster, bare Dagster; and how many events were told.
+
+    ``silent`` is what bare Dagster takes where these events tell nothing.
+    """
 
     core: Spent
     run: Spent
     bare: Spent
+    silent: Spent
     events: int
 
 
@@ -76,7 +81,9 @@ def measure(case: Case) -> Found:
             run = _run(assets, instance)
         with _instance(case, Path(made, "second")) as instance:
             bare = _run(_bare(assets, told), instance)
-        return Found(core, run, bare, len(told))
+        with _instance(case, Path(made, "third")) as instance:
+            silent = _run(_bare(assets, [_silenced(result) for result in told]), instance)
+        return Found(core, run, bare, silent, len(told))
 
 
 def _build_alone(folder: Path) -> Spent:
@@ -112,6 +119,27 @@ def _bare(assets: dg.AssetsDefinition, told: Sequence[Any]) -> dg.AssetsDefiniti
     return dg.multi_asset(specs=specs, check_specs=checks, can_subset=True)(bare)
 
 
+def _silenced(result: Any) -> Any:
+    """Return what tells no more of an asset or a check than that there is a result.
+
+    Raises:
+        TypeError: the plugin tells something else to Dagster.
+    """
+    match result:
+        case dg.AssetMaterialization():
+            return dg.AssetMaterialization(result.asset_key)
+        case dg.MaterializeResult():
+            return dg.MaterializeResult(asset_key=result.asset_key)
+        case dg.AssetCheckEvaluation():
+            return dg.AssetCheckEvaluation(
+                asset_key=result.asset_key, check_name=result.check_name, passed=result.passed, metadata={}
+            )
+        case dg.AssetCheckResult():
+            return dg.AssetCheckResult(passed=result.passed, asset_key=result.asset_key, check_name=result.check_name)
+        case _:
+            raise TypeError(f"a {type(result).__name__} cannot be silenced")
+
+
 def _run(assets: dg.AssetsDefinition, instance: dg.DagsterInstance) -> Spent:
     definitions = dg.Definitions(assets=[assets], resources={"leapsql": LeapSQLResource()})
     job = definitions.get_repository_def().get_job("__ASSET_JOB")
@@ -143,7 +171,7 @@ def _row(case: Case, found: Found) -> list[str]:
         "yes" if case.checks else "no",
         f"{case.models:,}",
         f"{found.events:,}",
-        *(f"{spent.wall:.2f} ({spent.cpu:.2f})" for spent in (found.core, found.run, more, found.bare)),
+        *(f"{spent.wall:.2f} ({spent.cpu:.2f})" for spent in (found.core, found.run, more, found.bare, found.silent)),
         f"{more.wall / found.bare.wall:.2f} ({more.cpu / found.bare.cpu:.2f})",
         f"{1000 * more.wall / case.models:.2f} ({1000 * more.cpu / case.models:.2f})",
     ]
@@ -159,6 +187,7 @@ def medians(found: Sequence[Found]) -> Found:
         middle([one.core for one in found]),
         middle([one.run for one in found]),
         middle([one.bare for one in found]),
+        middle([one.silent for one in found]),
     )
     return Found(*ways, events=found[0].events)
 

@@ -23,13 +23,15 @@ _Relations = Mapping[tuple[str, str], ObservedRelation]
 class Base:
     """The environment that is deferred to, as it stands: its plan from its state, and what its warehouse holds.
 
-    ``catalog`` is the name that its database goes by in the branch, ``None`` if both are one database.
+    ``catalog`` is the name that its database goes by in the branch, ``None`` if both are one database. ``state_of`` is
+    the absolute path of its state, where that was named.
     """
 
     session: Session
     planned: Planned
     relations: _Relations
     catalog: str | None
+    state_of: Path | None = None
 
     @property
     def environment(self) -> str:
@@ -62,8 +64,9 @@ def open_base(
     here, there = (database_path(one.project.target, one.root) for one in (session, base))
     planned = plan_session(base, look=False, remember=True)
     catalog = None if Path(here) == Path(there) else _free_catalog(here, there)
+    state_of = None if state_path is None else state_path.absolute()
     if not look:
-        return Base(base, planned, planned.observations.relations or {}, catalog)
+        return Base(base, planned, planned.observations.relations or {}, catalog, state_of)
     if not warehouse_exists(base.project.target, root=base.root):
         raise UsageError(
             f"{environment} cannot be deferred to: there is no database {there}",
@@ -72,7 +75,7 @@ def open_base(
     with masked(base):
         warehouse = open_warehouse(base.project.target, root=base.root, read_only=True, wait_seconds=wait_seconds)
         with closing(warehouse):
-            return Base(base, planned, warehouse.relations(), catalog)
+            return Base(base, planned, warehouse.relations(), catalog, state_of)
 
 
 def _free_catalog(here: str, there: str) -> str:
@@ -179,7 +182,12 @@ def defer(
     if base.catalog is not None:
         found = _sources_there(session, base, wait_seconds=wait_seconds) if look else _sources_read(built, base)
         reads.update({name: place for name, place in found.items() if name in project.sources})
-    deferral = Deferral(base.environment, reads, tuple(sorted(missing - set(same))))
+    deferral = Deferral(
+        base.environment,
+        reads,
+        tuple(sorted(missing - set(same))),
+        state_of=None if base.state_of is None else str(base.state_of),
+    )
     compiler = session.loaded.compiler.deferring(deferral)
     there = database_path(base.session.project.target, base.session.root)
     target = replace(project.target, attached={} if base.catalog is None else {base.catalog: there})

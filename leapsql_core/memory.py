@@ -58,19 +58,22 @@ def latest_test_results(session: Session) -> dict[str, tuple[DataTestResult | No
 
 
 def latest_attempts(session: Session, paths: Collection[str]) -> dict[str, ModelRun]:
-    """Return the latest model run of each of `paths` in the session's environment; none of what was never tried.
+    """Return the latest attempt at each of `paths` in the session's environment; none of what was never tried.
+
+    A run of tests alone is no attempt: it leaves open what the last one did.
 
     Raises:
         StateError: the state cannot be read.
     """
+    environment, wanted = session.project.environment, set(paths)
     with closing(open_state_reader(session.state_path)) as state:
-        known = {model.path: model.id for model in state.list_models()}
-        latest = {
-            path: state.get_latest_model_run(known[path], environment=session.project.environment)
-            for path in paths
-            if path in known
-        }
-    return {path: attempt for path, attempt in latest.items() if attempt is not None}
+        names = {model.id: model.path for model in state.list_models()}
+        known = {path: id_ for id_, path in names.items() if path in wanted}
+        latest = {path: state.get_latest_model_run(id_, environment=environment) for path, id_ in known.items()}
+        found = {path: one for path, one in latest.items() if one is not None and not _is_of_tests(one)}
+        tested = {path for path, one in latest.items() if one is not None} - found.keys()
+        runs = state.list_runs(environment=environment, limit=_MOST_RUNS) if tested else []
+        return {**found, **_attempts(state, [run.id for run in runs], names, tested)}
 
 
 def left_undone(session: Session, paths: Collection[str], *, before: str) -> set[str]:
@@ -86,18 +89,26 @@ def left_undone(session: Session, paths: Collection[str], *, before: str) -> set
         names = {model.id: model.path for model in state.list_models()}
         runs = state.list_runs(environment=session.project.environment, limit=_MOST_RUNS)
         others = [run.id for run in runs if run.orchestrator_run_id is not None and run.id != before]
-        return _left_undone(state, others, names, set(paths))
+        attempts = _attempts(state, others, names, set(paths))
+    return {path for path, attempt in attempts.items() if is_undone(attempt)}
 
 
-def _left_undone(state: StateReader, run_ids: Sequence[str], names: dict[str, str], wanted: set[str]) -> set[str]:
-    undone: set[str] = set()
+def _attempts(
+    state: StateReader, run_ids: Sequence[str], names: dict[str, str], wanted: set[str]
+) -> dict[str, ModelRun]:
+    """Return the attempt at each of the `wanted` paths in the first of these runs that tried it."""
+    found: dict[str, ModelRun] = {}
     for run_id in run_ids:
-        if not wanted:
+        if found.keys() == wanted:
             break
-        tried = {names[one.model_id]: one for one in state.get_model_runs_for_run(run_id)}
-        undone |= {path for path in wanted & tried.keys() if is_undone(tried[path])}
-        wanted = wanted - tried.keys()
-    return undone
+        tried = {names[one.model_id]: one for one in state.get_model_runs_for_run(run_id) if not _is_of_tests(one)}
+        found = {**{path: one for path, one in tried.items() if path in wanted}, **found}
+    return found
+
+
+def _is_of_tests(model_run: ModelRun) -> bool:
+    """Tell whether a model run was of a model's tests alone."""
+    return model_run.reason == "tests_requested"
 
 
 def standing_partitions(session: Session) -> dict[str, frozenset[str]]:

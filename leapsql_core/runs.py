@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from leapsql_core.errors import UsageError
-from leapsql_core.execution import Event, RunOptions, Turn, Workshop, begun_run, name_run, stream_begun_run
+from leapsql_core.execution import Event, RunOptions, Turn, Workshop, begun_run, name_run, request_of, stream_begun_run
 from leapsql_core.models import Run
 from leapsql_core.planning import Prove
 from leapsql_core.protocols import StateReader, StateStore, Warehouse
@@ -51,6 +51,7 @@ def stream_session_run(
             Turn(wait_seconds, on_wait),
             mask=project.secrets.mask,
             orchestrator_run_id=options.orchestrator_run_id,
+            request=request_of(options, project),
         )
         with begun_now as begun:
             left = max(0.0, wait_seconds - (time.monotonic() - began))

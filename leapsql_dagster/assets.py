@@ -9,7 +9,7 @@ import dagster as dg
 
 from leapsql_core import Node
 from leapsql_dagster.checks import CHECK_KINDS, CheckKind, check_specs
-from leapsql_dagster.loading import LeapSQLProject, LoadedAssets, collecting_nothing, load_assets
+from leapsql_dagster.loading import PROJECT_METADATA, LeapSQLProject, LoadedAssets, collecting_nothing, load_assets
 from leapsql_dagster.metadata import definition_metadata
 from leapsql_dagster.partitions import check_kinds, partition_mapping, partitions_def_of
 from leapsql_dagster.stepping import quietly
@@ -142,7 +142,7 @@ def leapsql_assets(
                 name=op,
                 description=description,
                 can_subset=True,
-                op_tags=op_tags,
+                op_tags=op_tags if specs else {**(op_tags or {}), PROJECT_METADATA: loaded.id},
                 pool=pool or _pool_of(loaded),
                 retry_policy=retry_policy,
                 backfill_policy=backfill_policy or _policy_of(specs),

@@ -9,7 +9,17 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from leapsql_core import Column, DataTestResult, Model, Node, Trace, partitioning_of, statements_of_tests
+from leapsql_core import (
+    Column,
+    DataTestResult,
+    Model,
+    Node,
+    Trace,
+    UsageError,
+    did_you_mean,
+    partitioning_of,
+    statements_of_tests,
+)
 from leapsql_dagster.check_partitions import with_partitions
 from leapsql_dagster.loading import LoadedAssets
 from leapsql_dagster.markdown import fenced
@@ -52,7 +62,14 @@ def check_specs(
     and Dagster tries what they are red for again, when it tries a failed run again. One is left out whose output
     Dagster could not tell from another's: `build` of ``orders`` from the asset ``orders_build``. `build` has the
     partitions of its model, where Dagster knows checks that have some. Tests look at whole tables, and have none.
+
+    Raises:
+        UsageError: there are no checks of such a kind.
     """
+    for kind in kinds:
+        if kind not in CHECK_KINDS:
+            known = f"Known: {', '.join(CHECK_KINDS)}."
+            raise UsageError(f"unknown kind of checks `{kind}`", mend=did_you_mean(kind, CHECK_KINDS, otherwise=known))
     specs: list[dg.AssetCheckSpec] = []
     for node in loaded.nodes():
         key = loaded.keys[node.path]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import dagster as dg
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 
-from leapsql_core import Node, Source
+from leapsql_core import LeapSQLError, Node, Source, UsageError
 from leapsql_dagster.assets import leapsql_assets
 from leapsql_dagster.attributes import (
     EXCLUDE,
@@ -33,6 +33,7 @@ from leapsql_dagster.joining import external_source_specs, join_assets
 from leapsql_dagster.loading import LeapSQLProject
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.scaffolding import LeapSQLProjectScaffolder
+from leapsql_dagster.sharing import Share, Wish, share_sources
 from leapsql_dagster.translator import DagsterLeapSQLTranslator
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
@@ -178,12 +179,17 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the definitions of the project, its sources joined to the other projects of the code location."""
-        others = context.component_tree.get_all_components(of_type=LeapSQLProjectComponent)
-        beside = [one for other in others if other is not self for one in other.assets]
+        components = context.component_tree.get_all_components(of_type=LeapSQLProjectComponent)
+        self._check_resource(components)
+        # One of them that cannot be loaded says so itself, under its own name.
+        wishes = {id(one): one._wish for one in components if one is self or one._can_be_loaded}
+        beside = [asset for id_, wish in wishes.items() if id_ != id(self) for asset in wish.assets]
         assets = join_assets(self.assets, beside=beside)
+        share = dict(zip(wishes, share_sources([*wishes.values()]), strict=True)).get(id(self), Share())
         made = Declared(assets, self._op_name, self._key, self._resources.get(self._key))
         jobs = made.jobs(self.jobs)
-        observed = [] if self.observable_sources is None else made.observations(self.observable_sources)
+        said = self.observable_sources
+        observed = [] if said is None else made.observations(said, share.observed)
         sensors: list[dg.SensorDefinition] = [made.sensor(said, jobs) for said in self.sensors]
         sensors += [] if self.run_status_sensor is None else [made.run_status_sensor(self.run_status_sensor)]
         sensors += [] if self.automation is None else made.automation_sensors(self.automation)
@@ -191,13 +197,39 @@ class LeapSQLProjectComponent(dg.Component, dg.Resolvable):
             assets=[
                 *assets,
                 *observed,
-                *(external_source_specs([*assets, *observed]) if self.external_sources else []),
+                *external_source_specs([*assets, *observed], only=share.external),
             ],
             jobs=list(jobs.values()),
             schedules=[made.schedule(said, jobs) for said in self.schedules],
             sensors=sensors,
             resources=self._resources,
         )
+
+    def _check_resource(self, others: Sequence["LeapSQLProjectComponent"]) -> None:
+        """Refuse what Dagster would refuse in its own words: two resources under one key."""
+        mine = self._resources.get(self._key)
+        for other in others:
+            theirs = other._resources.get(self._key)
+            if mine is not None and theirs is not None and theirs is not mine:
+                raise UsageError(
+                    f"two components bring along different resources under the key {self._key}:"
+                    f" {self._op_name} and {other._op_name}",
+                    mend="Give one of them a `resource_key` of its own; or, to share one, write"
+                    f" `resource_key: {self._key}` and no `resource` in the other.",
+                )
+
+    @property
+    def _wish(self) -> Wish:
+        said = self.observable_sources
+        unobserved = () if said is None else said.exclude
+        return Wish(self.assets, observes=said is not None, unobserved=unobserved, shows=self.external_sources)
+
+    @property
+    def _can_be_loaded(self) -> bool:
+        try:
+            return self.assets is not None
+        except LeapSQLError:
+            return False
 
     @cached_property
     def assets(self) -> Sequence[dg.AssetsDefinition]:

@@ -1,6 +1,6 @@
 """What a `defs.yaml` declares beside its assets, made by the functions that Python calls for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from leapsql_dagster.loading import loaded_assets_of
 from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.schedules import build_changed_models_schedule
 from leapsql_dagster.sensors import build_changed_models_sensor
-from leapsql_dagster.sources import build_observable_sources, observable_sources
+from leapsql_dagster.sources import build_observable_sources
 
 _EXECUTORS: Mapping[str, dg.ExecutorDefinition] = {
     "in_process": dg.in_process_executor,
@@ -121,17 +121,14 @@ class Declared:
             default_status=dg.DefaultSensorStatus[said.default_status],
         )
 
-    def observations(self, said: ObservationAttributes) -> list[dg.AssetsDefinition]:
-        """Return the observable sources, but those that another project makes; none, if there are none to observe."""
-        loaded = loaded_assets_of(self.assets[0])
-        joined = [name for name in loaded.session.project.sources if loaded.keys[name] != loaded.specs[name].key]
-        exclude = {*said.exclude, *joined}
-        if not observable_sources(loaded, exclude=exclude):
+    def observations(self, said: ObservationAttributes, names: Collection[str]) -> list[dg.AssetsDefinition]:
+        """Return the observable sources, of those with `names`; none, if there are none."""
+        if not names:
             return []
         return [
             build_observable_sources(
                 self.assets,
-                exclude=exclude,
+                exclude=loaded_assets_of(self.assets[0]).session.project.sources.keys() - set(names),
                 name=said.name or f"{self.op_name}_sources",
                 group_name=said.group_name,
                 resource_key=self.resource_key,

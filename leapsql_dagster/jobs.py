@@ -9,6 +9,8 @@ from leapsql_dagster.resource import LeapSQLResource
 from leapsql_dagster.selection import build_leapsql_asset_selection
 from leapsql_dagster.settings import MODE_TAG
 
+_IntEnvVar = type(dg.EnvVar.int("ANY"))  # which Dagster gives no public name
+
 
 def build_changed_models_job(
     assets: Sequence[dg.AssetsDefinition],
@@ -46,4 +48,12 @@ def build_changed_models_job(
 
 
 def _fields_set(resource: LeapSQLResource | None) -> dict[str, Any]:
-    return {} if resource is None else resource.model_dump(exclude_defaults=True)
+    """Return the fields of a resource as a job's config writes them, those that environment variables hold too."""
+    given = {} if resource is None else resource.model_dump(exclude_defaults=True)
+    return {name: _as_config(value) for name, value in given.items()}
+
+
+def _as_config(value: Any) -> Any:
+    if isinstance(value, dg.EnvVar):
+        return {"env": value.env_var_name}
+    return {"env": value.name} if isinstance(value, _IntEnvVar) else value

@@ -1,6 +1,6 @@
 """Several projects in one code location: what one of them reads and another makes is one asset, not two."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,25 @@ def join_assets(assets: Sequence[Any], *, beside: Sequence[Any] = ()) -> list[An
     return [one if (loaded := _loaded_of(one)) is None else _joined(one, loaded, made) for one in assets]
 
 
-def external_source_specs(assets: Sequence[Any]) -> list[dg.AssetSpec]:
-    """Return an external asset for each source that the projects among `assets` read and none of `assets` is."""
+def made_elsewhere(loaded: LoadedAssets, assets: Sequence[Any]) -> dict[str, dg.AssetKey]:
+    """Return, by name, which of `assets` makes a source that a project reads.
+
+    Raises:
+        UsageError: two assets make the table of one.
+    """
+    return _makers(loaded, _made_by(assets))
+
+
+def external_source_specs(assets: Sequence[Any], *, only: Collection[str] | None = None) -> list[dg.AssetSpec]:
+    """Return an external asset for each source that the projects among `assets` read and none of `assets` is.
+
+    `only` are the names of those that may become one; by default, all may.
+    """
     there = {key for one in assets for key in _keys_of(one)}
     specs: dict[dg.AssetKey, dg.AssetSpec] = {}
     for loaded in filter(None, map(_loaded_of, assets)):
-        for source in _sources_read(loaded):
-            if loaded.keys[source.name] in there:
+        for source in sources_read(loaded):
+            if loaded.keys[source.name] in there or (only is not None and source.name not in only):
                 continue
             shown = {TABLE_NAME: str(source.relation), STORAGE_KIND: loaded.session.project.target.type}
             specs.setdefault(loaded.keys[source.name], loaded.specs[source.name].merge_attributes(metadata=shown))
@@ -114,6 +126,17 @@ def _places(loaded: LoadedAssets, relation: Relation) -> list[Place]:
 @quietly()
 def _joined(definition: dg.AssetsDefinition, loaded: LoadedAssets, made: Mapping[Place, _Made]) -> dg.AssetsDefinition:
     """Return a project's assets with what makes its sources in their place."""
+    found = _makers(loaded, made)
+    # By the translator's keys, for other definitions of the same project may have been joined before.
+    renamed = {loaded.specs[name].key: key for name, key in found.items() if loaded.specs[name].key != key}
+    if not renamed:
+        return definition
+    join_loaded(loaded, found)
+    return with_keys_replaced(definition.map_asset_specs(lambda spec: _renamed(spec, renamed)), renamed)
+
+
+def _makers(loaded: LoadedAssets, made: Mapping[Place, _Made]) -> dict[str, dg.AssetKey]:
+    """Return, by name, which asset makes a source of a project, where it has no key of its own."""
     found: dict[str, dg.AssetKey] = {}
     for source in loaded.session.project.sources.values():
         if read_meta(source).asset_key is not None:
@@ -121,12 +144,7 @@ def _joined(definition: dg.AssetsDefinition, loaded: LoadedAssets, made: Mapping
         makers = next((made[place] for place in _places(loaded, source.relation) if place in made), None)
         if makers is not None:
             found[source.name] = makers.sole(source)
-    # By the translator's keys, for other definitions of the same project may have been joined before.
-    renamed = {loaded.specs[name].key: key for name, key in found.items() if loaded.specs[name].key != key}
-    if not renamed:
-        return definition
-    join_loaded(loaded, found)
-    return with_keys_replaced(definition.map_asset_specs(lambda spec: _renamed(spec, renamed)), renamed)
+    return found
 
 
 def _renamed(spec: dg.AssetSpec, renamed: Mapping[dg.AssetKey, dg.AssetKey]) -> dg.AssetSpec:
@@ -154,7 +172,7 @@ def _loaded_of(asset: Any) -> LoadedAssets | None:
         return None  # one of somebody else's, which is welcome here
 
 
-def _sources_read(loaded: LoadedAssets) -> list[Source]:
+def sources_read(loaded: LoadedAssets) -> list[Source]:
     """Return the sources that the assets of a project read."""
     read = {entry.name for node in loaded.nodes() for entry in node.inputs if entry.kind == "source"}
     return [source for name, source in loaded.session.project.sources.items() if name in read]

@@ -171,11 +171,13 @@ def specs_of(
 
     Raises:
         ProjectError: `meta.dagster` of some of them says what it may not.
-        UsageError: two models or seeds have one key, or one that Dagster does not take.
+        UsageError: two models, seeds or sources have one key, sources among themselves aside, or one that Dagster does
+            not take.
     """
     project = session.project
     sources: list[Source] = list(project.sources.values())
     check_meta(session.root, [*project.nodes.values(), *sources])
+    _check_prefix(key_prefix)
     specs: dict[str, AssetSpec] = {}
     made: dict[str, Node] = {}
     for path, node in project.nodes.items():
@@ -188,8 +190,20 @@ def specs_of(
                 f" the former in {other.file}",
                 mend=_MEND_KEY,
             )
-    specs.update({source.name: _spec(translator, source, CONFIG_FILE, ()) for source in sources})
+    for source in sources:
+        specs[source.name] = _spec(translator, source, CONFIG_FILE, ())
+        key = specs[source.name].key
+        if key.to_python_identifier() in made:
+            other = made[key.to_python_identifier()]
+            said = f"{other.path} and the source {source.name} have the same asset key {key.to_user_string()}"
+            raise UsageError(f"{other.file}: {said}", mend=_MEND_KEY)
     return specs
+
+
+def _check_prefix(key_prefix: Sequence[str]) -> None:
+    for part in key_prefix:
+        if not _KEY_NAME.fullmatch(AssetKey([part]).to_python_identifier()):
+            raise UsageError(f"the key prefix {part!r} is no part of a key", mend="Write letters, digits and _ alone.")
 
 
 def _spec(translator: DagsterLeapSQLTranslator, node: Node | Source, file: str, key_prefix: Sequence[str]) -> AssetSpec:
@@ -266,6 +280,10 @@ def loaded_assets_of(assets: AssetsDefinition) -> LoadedAssets:
     """
     for metadata in assets.metadata_by_key.values():
         name = loaded_id_of(metadata)
+        if name is not None:
+            return loaded_assets_by_id(name)
+    if not assets.keys and assets.is_executable:  # of a project without models
+        name = loaded_id_of(assets.node_def.tags)
         if name is not None:
             return loaded_assets_by_id(name)
     raise LeapSQLError("these assets were not made by @leapsql_assets", mend="Decorate their function with it.")

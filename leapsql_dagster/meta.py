@@ -195,7 +195,10 @@ def _duration(value: Any) -> timedelta:
     """
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise UsageError(f"{value!r} is no length of time", mend="Write `90m`, `24h`, `2d` or `1d 12h`.")
-    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in _AMOUNT.findall(value)))
+    try:
+        return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in _AMOUNT.findall(value)))
+    except OverflowError as exc:
+        raise UsageError(f"{value!r} is too long", mend="Write `90m`, `24h`, `2d` or `1d 12h`.") from exc
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -14,7 +14,7 @@ from dagster._check import CheckError
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from leapsql_core import LeapSQLError, find_database
+from leapsql_core import LeapSQLError, UsageError, find_database
 from leapsql_dagster.emitting import Emission, RunResult
 from leapsql_dagster.loading import LeapSQLProject, loaded_assets_of, sole_project
 from leapsql_dagster.running import Means, ReportUnchanged, stream_run
@@ -86,6 +86,8 @@ class LeapSQLResource(DuckDBResource, extra="forbid"):
         loaded = loaded_assets_of(context.assets_def)
         environment = loaded.session.project.environment
         try:
+            if self.max_parallel < 1:
+                raise UsageError(f"max_parallel is {self.max_parallel}", mend="Write 1 or more.")
             settings = settings_of_run(
                 mode=self.mode,
                 full_refresh=self.full_refresh,

@@ -13,10 +13,14 @@ from leapsql_dagster.stepping import failed_in, step_key
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Paths that an op is to build; ``done`` are those that it was to, and that an earlier run has built."""
+    """Paths that an op is to build; ``done`` are those that it was to, and that an earlier run has built.
+
+    ``resumes`` says whether there was an attempt before it.
+    """
 
     paths: tuple[str, ...]
     done: frozenset[str] = frozenset()
+    resumes: bool = False
 
 
 def task_of(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Session, settings: RunSettings) -> Task:
@@ -30,10 +34,15 @@ def task_of(context: dg.AssetExecutionContext, loaded: LoadedAssets, session: Se
         selected = tuple(path for path in selected if path not in built)
     if settings.mode == "changed" and not settings.full_refresh:
         return Task(selected)
+    resumed = list(_stream_resumed(context))
     done: set[str] = set()
-    for run_id in _stream_resumed(context):
+    for run_id in resumed:
         done |= models_built_in(session, orchestrator_run_id=run_id)
-    return Task(tuple(path for path in selected if path not in done), frozenset(done.intersection(selected)))
+    return Task(
+        tuple(path for path in selected if path not in done),
+        frozenset(done.intersection(selected)),
+        resumes=bool(resumed or context.retry_number),
+    )
 
 
 def _stream_resumed(context: dg.AssetExecutionContext) -> Iterator[str]:

@@ -80,7 +80,8 @@ def stream_run(
     """
     context.log.info(f"LeapSQL: {settings.describe(session.project.environment)}")
     try:
-        asked = _asked(context, loaded, task_of(context, loaded, session, settings))
+        task = task_of(context, loaded, session, settings)
+        asked = _asked(context, loaded, task)
         base = project.base_of(session, wait_seconds=means.wait_seconds)
         force = settings.mode == "all"
         if base is not None:
@@ -93,6 +94,7 @@ def stream_run(
             full_refresh=settings.full_refresh,
             parallel=means.parallel,
             orchestrator_run_id=context.run.run_id,
+            resumes=task.resumes,
         )
         yield from telling.stand(asked.done, "built by the run that this one resumes")
         yield from _build(context, telling, options, asked, means)

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from dagster import AssetKey, AssetSpec
+from dagster import AssetKey, AssetSpec, DagsterError
 
 from leapsql_core import Model, Node, Relation, Seed, Source
 from leapsql_dagster.meta import read_meta
@@ -15,7 +16,6 @@ from leapsql_dagster.stepping import KNOWS_VIRTUAL_ASSETS
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LONGEST_TAG = 63
 _VIRTUAL: Mapping[str, Any] = {"is_virtual": True} if KNOWS_VIRTUAL_ASSETS else {}
 
@@ -86,8 +86,17 @@ def _default_group(node: Node | Source) -> str:
 
 
 def _as_owner(owner: str) -> str:
-    """Dagster takes e-mail addresses and teams: any other owner is a team."""
-    return owner if _EMAIL.fullmatch(owner) or owner.startswith("team:") else f"team:{owner}"
+    """Dagster takes teams, and of e-mail addresses those of plain letters: any other owner is a team."""
+    return owner if _takes_owner(owner) else f"team:{owner}"
+
+
+@cache
+def _takes_owner(owner: str) -> bool:
+    try:
+        AssetSpec("any", owners=[owner])
+    except DagsterError:
+        return False
+    return True
 
 
 def _as_tag(tag: str) -> str:

@@ -14,9 +14,10 @@ from leapsql_core.cli.opening import StatePlace, find_path, find_state
 from leapsql_core.cli.options import Settings, command
 from leapsql_core.cli.output import show
 from leapsql_core.cli.pages import Cell, Column, Style, Table, line, paragraph, row
-from leapsql_core.cli.wording import duration, moment, number, reason_words, short
+from leapsql_core.cli.wording import duration, moment, number, reason_words, request_words, short
 from leapsql_core.state import open_state_reader
-from leapsql_core.state.notation import read_optional_time, read_time
+from leapsql_core.state.connection import explained
+from leapsql_core.state.notation import read_config, read_optional_time, read_request, read_time
 
 _STATUS_STYLES: dict[str, Style] = {
     "running": "warn",
@@ -36,6 +37,7 @@ WITH latest AS (
   ORDER BY started_at DESC, rowid DESC LIMIT {limit}
 )
 SELECT latest.id, latest.status, latest.started_at, latest.completed_at, latest.orchestrator_run_id, latest.error,
+  latest.request,
   count(*) FILTER (WHERE model_runs.status = 'success') AS built,
   count(*) FILTER (WHERE model_runs.status = 'skipped' AND model_runs.execution_ms IS NOT NULL) AS tested,
   count(*) FILTER (WHERE model_runs.status = 'skipped' AND model_runs.execution_ms IS NULL
@@ -90,13 +92,16 @@ def history(settings: Settings, *, model: str | None, limit: int) -> int:
 
 def _show_runs(settings: Settings, place: StatePlace, limit: int) -> None:
     found = ask_state(place.path, _RUNS, {"environment": place.environment, "limit": limit})
-    runs = [_run_facts(run) for run in found]
+    with explained(str(place.path)):
+        runs = [_run_facts(run) for run in found]
+        asked = [request_words(read_request(run["request"])) for run in found]
     columns = (
         Column("run"),
         Column("status"),
         Column("started"),
         Column("took", align="right"),
         Column("models", fit="wrap"),
+        Column("asked", fit="wrap", dispensable=3),
         Column("orchestrator", dispensable=2),
         Column("error", fit="shorten", dispensable=1),
     )
@@ -107,10 +112,11 @@ def _show_runs(settings: Settings, place: StatePlace, limit: int) -> None:
             moment(run["started_at"]),
             duration(run["duration_ms"]),
             ", ".join(f"{count:,} {name}" for name, count in run["models"].items() if count),
+            words,
             short(run["orchestrator_run_id"]),
             run["error"] or "",
         )
-        for run in runs
+        for run, words in zip(runs, asked, strict=True)
     ]
     nothing = line(f"nothing has run in environment {place.environment} yet")
     facts = {"environment": place.environment, "runs": runs}
@@ -126,6 +132,7 @@ def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
         "completed_at": completed,
         "duration_ms": _milliseconds(started, completed),
         "models": {name: run[name] for name in _COUNTS},
+        "request": None if run["request"] is None else read_config(run["request"]),
         "orchestrator_run_id": run["orchestrator_run_id"],
         "error": run["error"],
     }
@@ -133,7 +140,8 @@ def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show_model_runs(settings: Settings, place: StatePlace, path: str, limit: int) -> None:
     found = ask_state(place.path, _MODEL_RUNS, {"environment": place.environment, "path": path, "limit": limit})
-    runs = [_model_run_facts(each) for each in found]
+    with explained(str(place.path)):
+        runs = [_model_run_facts(each) for each in found]
     columns = (
         Column("run"),
         Column("started"),

@@ -25,6 +25,14 @@ class StatePlace:
     environments: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The environment to defer to, if any, and its state, where that is named."""
+
+    environment: str | None = None
+    state: Path | None = None
+
+
 def open_project(settings: Settings) -> Session:
     """Read the project.
 
@@ -40,9 +48,8 @@ def open_project(settings: Settings) -> Session:
 def defer_project(
     session: Session,
     chosen: Sequence[str],
+    elsewhere: Elsewhere,
     *,
-    defer_to: str | None,
-    state_of: Path | None,
     force: bool,
     wait_seconds: float = 0.0,
 ) -> tuple[Session, list[str]]:
@@ -52,11 +59,17 @@ def defer_project(
         UsageError: that environment cannot be deferred to, or only its state is named.
         WarehouseError: a database is held by another process.
     """
-    if defer_to is None:
-        if state_of is not None:
+    if elsewhere.environment is None:
+        if elsewhere.state is not None:
             raise UsageError("--state-of is the state of an environment to defer to", mend="Add --defer-to NAME.")
         return session, list(chosen)
-    base = open_base(session, defer_to, environ=os.environ, state_path=state_of, wait_seconds=wait_seconds)
+    base = open_base(
+        session,
+        elsewhere.environment,
+        environ=os.environ,
+        state_path=elsewhere.state,
+        wait_seconds=wait_seconds,
+    )
     deferred = defer(session, base, selection=chosen, force=force, wait_seconds=wait_seconds)
     return deferred, [path for path in chosen if path in deferred.project.nodes]
 

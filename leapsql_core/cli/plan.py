@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from leapsql_core.cli.notices import deferral_facts, say_notices, stream_notices
-from leapsql_core.cli.opening import defer_project, open_project
+from leapsql_core.cli.opening import Elsewhere, defer_project, open_project
 from leapsql_core.cli.options import Settings, command, deferring, forcing, partitions, selection, verbose
 from leapsql_core.cli.output import form_of, show
 from leapsql_core.cli.pages import Block, Cell, Column, Line, Style, Table, line, paragraph, row
@@ -47,7 +47,7 @@ def plan(
     """
     session = open_project(settings)
     chosen = choose(session, select, exclude=exclude, look=not no_look)
-    session, chosen = defer_project(session, chosen, defer_to=defer_to, state_of=state_of, force=force)
+    session, chosen = defer_project(session, chosen, Elsewhere(defer_to, state_of), force=force)
     planned = plan_session(
         session,
         selection=chosen,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from leapsql_core.cli.account import Account, show_account
-from leapsql_core.cli.opening import defer_project, open_project
+from leapsql_core.cli.opening import Elsewhere, defer_project, open_project
 from leapsql_core.cli.options import Settings, command, deferring, forcing, partitions, selection, verbose
 from leapsql_core.cli.progress import Watch, watching
 from leapsql_core.cli.results import result_of
-from leapsql_core.cli.retry import find_left, show_nothing_left
+from leapsql_core.cli.retry import find_left, retry_of, show_nothing_left
 from leapsql_core.errors import SelectionError
 from leapsql_core.execution import ModelFinished, RunFinished, RunOptions, RunStarted
 from leapsql_core.models import Model
@@ -26,14 +26,7 @@ from leapsql_core.session import Session, choose
 
 DONE, FAILED = 0, 1
 _WAIT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The environment to defer to, if any, and its state."""
-
-    environment: str | None
-    state: Path | None
+_HERE = Elsewhere()
 
 
 def building(function: Any) -> Any:
@@ -72,7 +65,7 @@ def seconds_to_wait(session: Session, wait: float | None) -> float:
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Only what failed in the last run, was skipped because of that, or was cut off.",
+    help="Only what failed in the last run, was skipped because of that, or was cut off; as that run was asked.",
 )
 @deferring
 @building
@@ -159,7 +152,7 @@ def run_and_show(
     verbose: bool,
     seeds_alone: bool = False,
     retry: bool = False,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: Elsewhere = _HERE,
 ) -> int:
     """Run what was selected, show what came of it, and return the exit status."""
     began = time.monotonic()
@@ -171,22 +164,15 @@ def run_and_show(
             chosen = _seeds_among(session, chosen, select)
         if options.test:
             chosen = _tested_among(session, chosen, select)
-        if elsewhere is not None:
-            session, chosen = defer_project(
-                session,
-                chosen,
-                defer_to=elsewhere.environment,
-                state_of=elsewhere.state,
-                force=options.force,
-                wait_seconds=seconds_to_wait(session, wait),
-            )
-        account = Account(left=find_left(session) if retry else None)
+        account, waits = Account(left=find_left(session) if retry else None), seconds_to_wait(session, wait)
         if account.left is not None:
             chosen = [path for path in chosen if path in account.left.paths]
+            options, elsewhere = retry_of(account.left, session, chosen, options, elsewhere)
+        if chosen or account.left is None:
+            session, chosen = defer_project(session, chosen, elsewhere, force=options.force, wait_seconds=waits)
         watch.says("looking at the warehouse")
         if chosen or account.left is None:
-            options = replace(options, selection=chosen)
-            _follow(session, options, account, watch, wait_seconds=seconds_to_wait(session, wait))
+            _follow(session, replace(options, selection=chosen), account, watch, wait_seconds=waits)
     if account.left is not None and not chosen:
         show_nothing_left(settings, session, account.left)
         return DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from leapsql_core.models import ColumnSet
+from leapsql_core.models import ColumnSet, Request
 
 _NAMED_AT_MOST = 5
 
@@ -122,6 +122,34 @@ def columns_words(columns: ColumnSet) -> str:
     if columns is None:
         return "all its columns"
     return ", ".join(columns) if columns else "the number of its rows"
+
+
+def range_words(partitions: tuple[str, str]) -> str:
+    """Return a range of partitions as it is written on the command line.
+
+    >>> range_words(("2024-01-01", "2024-01-03")), range_words(("north", "north"))
+    ('2024-01-01..2024-01-03', 'north')
+    """
+    first, last = partitions
+    return first if first == last else f"{first}..{last}"
+
+
+def request_words(request: Request | None) -> str:
+    """Return what a run was asked as options of the command line, nothing for nothing besides its selection.
+
+    >>> request_words(Request(full_refresh=True, partitions=("2024-01-01", "2024-01-03")))
+    '--full-refresh --partitions 2024-01-01..2024-01-03'
+    """
+    if request is None:
+        return ""
+    said = {
+        "--force": request.force,
+        "--full-refresh": request.full_refresh,
+        f"--partitions {range_words(request.partitions or ('', ''))}": request.partitions is not None,
+        f"--defer-to {request.defer_to}": request.defer_to is not None,
+        f"--state-of {request.state_of}": request.state_of is not None,
+    }
+    return " ".join(option for option, is_asked in said.items() if is_asked)
 
 
 def some_of(names: Sequence[str], *, all_of_them: bool = False) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from leapsql_core.execution.records import facts_of
     from leapsql_core.execution.running import stream_begun_run, stream_run
     from leapsql_core.execution.turns import Turn, begun_run, is_abandoned, name_run
-    from leapsql_core.execution.workshop import RunOptions, Workshop, utc_now
+    from leapsql_core.execution.workshop import RunOptions, Workshop, request_of, utc_now
 
 _HOMES = {
     "adopting": "lost_builds remembered_build with_builds with_texts",
@@ -28,7 +28,7 @@ _HOMES = {
     "records": "facts_of",
     "running": "stream_begun_run stream_run",
     "turns": "Turn begun_run is_abandoned name_run",
-    "workshop": "RunOptions Workshop utc_now",
+    "workshop": "RunOptions Workshop request_of utc_now",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -53,6 +53,7 @@ __all__ = [
     "observe",
     "origins",
     "remembered_build",
+    "request_of",
     "see",
     "source_versions",
     "stream_begun_run",

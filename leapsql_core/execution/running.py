@@ -20,7 +20,7 @@ from leapsql_core.execution.records import facts_of
 from leapsql_core.execution.scheduling import Schedule
 from leapsql_core.execution.turns import Begun, Turn, begun_run, noting_trouble
 from leapsql_core.execution.workers import Workers
-from leapsql_core.execution.workshop import RunOptions, Workshop
+from leapsql_core.execution.workshop import RunOptions, Workshop, request_of
 from leapsql_core.models import Decision, KeptTestResult, Model, Project, RunStatus
 from leapsql_core.planning import (
     Plan,
@@ -58,6 +58,7 @@ def stream_run(shop: Workshop, options: RunOptions, turn: Turn | None = None) ->
         turn or Turn(),
         mask=shop.project.secrets.mask,
         orchestrator_run_id=options.orchestrator_run_id,
+        request=request_of(options, shop.project),
     )
     with begun_now as begun:
         yield from stream_begun_run(shop, options, begun)
@@ -128,6 +129,7 @@ def _prepare(shop: Workshop, options: RunOptions, run_id: str) -> Course:
         adopt=options.adopt,
         test=options.test,
         partitions=options.partitions,
+        spared=[build.trace.model_path for build in lost] if options.resumes else (),
     )
     model_runs = state.record_model_runs(
         run_id, [_new_model_run(project, ids, decision) for decision in decided.decisions.values()]

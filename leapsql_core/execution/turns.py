@@ -13,7 +13,7 @@ from leapsql_core.errors import LeapSQLError, StateError
 from leapsql_core.execution.holding import held
 from leapsql_core.execution.processes import is_there, this_process
 from leapsql_core.execution.workshop import utc_now
-from leapsql_core.models import Holder, Lease, Run
+from leapsql_core.models import Holder, Lease, Request, Run
 from leapsql_core.protocols import StateReader, StateStore
 
 #: How often a run says that it lives, in seconds.
@@ -99,8 +99,11 @@ def begun_run(
     *,
     mask: Callable[[str], str],
     orchestrator_run_id: str | None = None,
+    request: Request | None = None,
 ) -> Iterator[Begun]:
     """Begin a run when its turn has come, and end it however the block ends, unless the block has ended it.
+
+    `request` is noted as what it was asked.
 
     Raises:
         StateError: another run goes on when the waiting is over. Nothing is recorded then.
@@ -114,7 +117,11 @@ def begun_run(
         while True:
             with held():
                 found = state.begin_run(
-                    environment, turn.holder(), is_dead=dead, orchestrator_run_id=orchestrator_run_id
+                    environment,
+                    turn.holder(),
+                    is_dead=dead,
+                    orchestrator_run_id=orchestrator_run_id,
+                    request=request,
                 )
                 if isinstance(found, Run):
                     begun = ending.enter_context(_ending_run(state, found, turn, mask))

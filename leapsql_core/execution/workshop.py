@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from leapsql_core.execution.observing import FileVersion
-from leapsql_core.models import Model, Project, Query, Seed
+from leapsql_core.models import Model, Project, Query, Request, Seed
 from leapsql_core.planning import PartitionRange, Prove
 from leapsql_core.protocols import StateStore, Warehouse
 from leapsql_core.rendering import RunValues
@@ -49,7 +49,8 @@ class RunOptions:
 
     ``adopt`` takes the tables of the selection over as they stand, and ``test`` runs the tests of the selection on what
     stands; neither builds anything. ``partitions`` are the first and the last that a run is of, of models that have
-    some (``None``: all that there are).
+    some (``None``: all that there are). ``resumes`` takes up what a run has left: what that one has built in spite of
+    it, as the warehouse tells, is neither forced nor refreshed again.
     """
 
     selection: Collection[str] | None = None
@@ -60,3 +61,18 @@ class RunOptions:
     partitions: PartitionRange | None = None
     parallel: int = 4
     orchestrator_run_id: str | None = None
+    resumes: bool = False
+
+
+def request_of(options: RunOptions, project: Project) -> Request:
+    """Return what a run is asked for, as it is noted with it; secrets are masked."""
+    deferral, mask = project.deferral, project.secrets.mask
+    first, last = options.partitions or (None, None)
+    state_of = None if deferral is None else deferral.state_of
+    return Request(
+        force=options.force,
+        full_refresh=options.full_refresh,
+        partitions=None if first is None or last is None else (mask(first), mask(last)),
+        defer_to=None if deferral is None else deferral.environment,
+        state_of=None if state_of is None else mask(state_of),
+    )

@@ -117,7 +117,8 @@ class Deferral:
 
     ``reads`` are the relations, by the path of a model or seed, or by the name of a source. ``stale`` are those of them
     that are not what the project says, and that were not to be built. ``nodes`` and ``parents`` are those of the whole
-    project, what is read elsewhere among them.
+    project, what is read elsewhere among them. ``state_of`` is the path of the state of that environment, where it was
+    named.
     """
 
     environment: str
@@ -125,6 +126,7 @@ class Deferral:
     stale: tuple[str, ...] = ()
     nodes: Mapping[str, Node] = field(default_factory=dict)
     parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,23 @@ ModelRunStatus = Literal["pending", "running", "success", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What a run was asked, beside its selection: that is what a retry of it does, too.
+
+    ``partitions`` are the first and the last that it was of. ``defer_to`` is the environment in which it read what it
+    did not build, ``state_of`` the path of the state of that one, where it was named.
+    """
+
+    force: bool = False
+    full_refresh: bool = False
+    partitions: tuple[str, str] | None = None
+    defer_to: str | None = None
+    state_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One pipeline execution."""
+    """One pipeline execution; ``request`` is ``None`` where nobody noted it."""
 
     id: str
     environment: str
@@ -25,6 +40,7 @@ class Run:
     completed_at: datetime | None = None
     error: str | None = None
     orchestrator_run_id: str | None = None
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)

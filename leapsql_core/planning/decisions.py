@@ -94,16 +94,19 @@ def plan(
     adopt: bool = False,
     test: bool = False,
     partitions: PartitionRange | None = None,
+    spared: Collection[str] = (),
 ) -> Plan:
     """Decide what becomes of each model of `selection` (all, if ``None``).
 
     `force` builds all of it; `full_refresh` makes its incremental models anew; `adopt` takes its tables over as they
     stand; `test` runs its tests on what stands. Of models with partitions it is all of that to `partitions` alone.
+    What is `spared` is built for reasons of its own, and neither by force nor by a full refresh.
 
     Raises:
         SelectionError: the project has no model of a path that is selected, or a model has no such partition.
     """
     chosen = set(chosen_paths(project, selection))
+    pressed = chosen.difference(spared)
     traces, failures = snapshot.traces, snapshot.failures
 
     def columns_of(model: Model) -> InputColumns:
@@ -152,7 +155,7 @@ def plan(
                 pending |= {path} if pending and node.materialized == "view" else set()
                 found = compare_tests(node, trace, book=book, pending=pending)
         decision = found or _standing(node, change, observations)
-        if path in chosen:
+        if path in pressed:
             decision = asked_for(decision, node, force=force or adopt, full_refresh=full_refresh)
         if path in chosen and adopt and node.relation.key in (observations.relations or {}):
             decision = adopted(node)
@@ -165,7 +168,7 @@ def plan(
         if path in chosen and _may_move(decision, observations):
             moving.add(path)
         if stock is not None:
-            decision = choose_partitions(decision, node, stale, stock, force=force and path in chosen)
+            decision = choose_partitions(decision, node, stale, stock, force=force and path in pressed)
         decision = with_mode(_with_failures(decision, node, failures.get(path)), node, stock)
         unsure = {entry.name for entry in node.inputs if not moving.isdisjoint(behind[entry.name])}
         decisions[path] = with_schema_change(decision, node, trace, observations, pending=unsure)

@@ -21,6 +21,7 @@ from leapsql_core.models import (
     ModelRun,
     ModelRunStatus,
     PartitionTrace,
+    Request,
     Run,
     RunStatus,
     Snapshot,
@@ -146,8 +147,13 @@ class StateWriter(Protocol):
     def together(self) -> AbstractContextManager[None]:
         """Make one transaction of all that is written in the block: whatever it raises, then nothing of it is."""
 
-    def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
-        """Begin a run without a lease; the environment comes to be if the state does not know it."""
+    def create_run(
+        self, environment: str, *, orchestrator_run_id: str | None = None, request: Request | None = None
+    ) -> Run:
+        """Begin a run without a lease; the environment comes to be if the state does not know it.
+
+        `request` is what it was asked, ``None`` if nobody knows.
+        """
 
     def begin_run(
         self,
@@ -156,6 +162,7 @@ class StateWriter(Protocol):
         *,
         is_dead: Callable[[Lease, datetime], bool],
         orchestrator_run_id: str | None = None,
+        request: Request | None = None,
     ) -> Run | Lease:
         """Begin a run that has the lease of its environment, or return the lease of the one that has it.
 

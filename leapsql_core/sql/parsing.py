@@ -38,7 +38,7 @@ class Parsed:
 def parse(sql: str) -> Parsed:
     """Parse one query; never fails."""
     if _depth(sql) > _DEEPEST:
-        return Parsed(None, f"parentheses nest more than {_DEEPEST} deep")
+        return Parsed(None, f"brackets or CASE nest more than {_DEEPEST} deep")
     parsed = _parse(sql)
     if parsed.tree is None and (end := _end_of_pivot(sql)):
         shorter = _parse(sql[:end])
@@ -131,13 +131,21 @@ def place_of(identifier: Node) -> tuple[int, int] | None:
 
 
 def _depth(sql: str) -> int:
-    deepest = depth = 0
+    """Return how deep brackets and CASE nest.
+
+    sqlglot reads each level in a call of its own, and from Python 3.12 on nothing limits these.
+    """
+    deepest = brackets = cases = 0
     for token in lex(sql).tokens:
         if token.text in ("(", "[", "{"):
-            depth += 1
-            deepest = max(deepest, depth)
+            brackets += 1
         elif token.text in (")", "]", "}"):
-            depth -= 1
+            brackets -= 1
+        elif token.word == "case":
+            cases += 1
+        elif token.word == "end" and cases:  # it may be a name, too
+            cases -= 1
+        deepest = max(deepest, brackets + cases)
     return deepest
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from leapsql_core.models import Holder, Lease, Run
+from leapsql_core.models import Holder, Lease, Request, Run
 from leapsql_core.state.notation import read_time, write_time
 from leapsql_core.state.refusals import DIED, DIED_BUILDING, LEFT_OUT, NEVER_BEGUN, UNTOLD, no_lease
 from leapsql_core.state.runs import create_run, get_run
@@ -66,12 +66,15 @@ def begin_run(
     now: datetime,
     is_dead: Callable[[Lease, datetime], bool],
     orchestrator_run_id: str | None,
+    request: Request | None,
 ) -> Run | Lease:
     """Begin a run that has the lease of `environment`, unless another has it and lives: then return that lease."""
     lease = get_lease(connection, environment)
     if lease is not None and not is_dead(lease, now):
         return lease
-    run = create_run(connection, environment, run_id=run_id, now=now, orchestrator_run_id=orchestrator_run_id)
+    run = create_run(
+        connection, environment, run_id=run_id, now=now, orchestrator_run_id=orchestrator_run_id, request=request
+    )
     connection.execute(
         _TAKE,
         {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from leapsql_core.errors import StateError
 from leapsql_core.hashing import canonical_json
-from leapsql_core.models import Column, ColumnSet
+from leapsql_core.models import Column, ColumnSet, Request
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -115,6 +116,40 @@ def write_config(content_hash: str, config: Mapping[str, Any]) -> str:
     except (TypeError, ValueError) as exc:
         cause = f"the configuration of content hash {content_hash} has no JSON form: {exc}"
         raise StateError(cause, mend="Keep to texts, numbers, booleans, lists and mappings.") from exc
+
+
+def write_request(request: Request | None) -> str | None:
+    """Write what a run was asked as a JSON object of what is not as usual; where it is not known, that is NULL.
+
+    >>> write_request(Request(full_refresh=True, partitions=("2024-01-01", "2024-01-03")))
+    '{"full_refresh":true,"partitions":["2024-01-01","2024-01-03"]}'
+    """
+    if request is None:
+        return None
+    return printable(
+        canonical_json({name: value for name, value in asdict(request).items() if value not in (False, None)})
+    )
+
+
+def read_request(text: object) -> Request | None:
+    """Return what a run was asked, ``None`` where it is not known.
+
+    Raises:
+        ValueError: it is no text, or holds no such thing.
+    """
+    if text is None:
+        return None
+    found = read_config(text)
+    partitions = found.get("partitions")
+    if partitions is not None and not (isinstance(partitions, list) and len(partitions) == 2):
+        raise ValueError(f"{text!r} stands where a first and a last partition belong")
+    return Request(
+        force=found.get("force") is True,
+        full_refresh=found.get("full_refresh") is True,
+        partitions=None if partitions is None else (read_text(partitions[0]), read_text(partitions[1])),
+        defer_to=read_optional_text(found.get("defer_to")),
+        state_of=read_optional_text(found.get("state_of")),
+    )
 
 
 def write_columns(columns: Iterable[Column]) -> str:

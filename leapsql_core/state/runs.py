@@ -9,10 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from leapsql_core.models import ModelRun, ModelRunStatus, Run, RunStatus
+from leapsql_core.models import ModelRun, ModelRunStatus, Request, Run, RunStatus
 from leapsql_core.protocols import NewModelRun
 from leapsql_core.state.environments import ensure_environment
-from leapsql_core.state.notation import in_utc, printable, read_optional_time, read_time, write_time
+from leapsql_core.state.notation import (
+    in_utc,
+    printable,
+    read_optional_time,
+    read_request,
+    read_time,
+    write_request,
+    write_time,
+)
 from leapsql_core.state.refusals import (
     check_limit,
     check_run_deletable,
@@ -50,6 +58,7 @@ def _run(row: sqlite3.Row) -> Run:
         completed_at=read_optional_time(row["completed_at"]),
         error=row["error"],
         orchestrator_run_id=row["orchestrator_run_id"],
+        request=read_request(row["request"]),
     )
 
 
@@ -145,14 +154,23 @@ def create_run(
     run_id: str,
     now: datetime,
     orchestrator_run_id: str | None,
+    request: Request | None = None,
 ) -> Run:
     """Begin a run; the environment comes to be if the state does not know it."""
     ensure_environment(connection, environment, now=now)
     connection.execute(
-        "INSERT INTO runs (id, environment, status, started_at, orchestrator_run_id) VALUES (?, ?, 'running', ?, ?)",
-        (run_id, environment, write_time(now), orchestrator_run_id),
+        "INSERT INTO runs (id, environment, status, started_at, orchestrator_run_id, request)"
+        " VALUES (?, ?, 'running', ?, ?, ?)",
+        (run_id, environment, write_time(now), orchestrator_run_id, write_request(request)),
     )
-    return Run(run_id, environment, "running", started_at=in_utc(now), orchestrator_run_id=orchestrator_run_id)
+    return Run(
+        run_id,
+        environment,
+        "running",
+        started_at=in_utc(now),
+        orchestrator_run_id=orchestrator_run_id,
+        request=request,
+    )
 
 
 def complete_run(

@@ -272,4 +272,11 @@ _PARTITIONS = (
     """,
 )
 
-MIGRATIONS = (Migration(1, _RUNS + _LEASES + _TRACES + _DELETIONS), Migration(2, _PARTITIONS))
+# What a run was asked, so that a retry does the same; of a run that is older, nobody knows.
+_REQUESTS = ("ALTER TABLE runs ADD COLUMN request TEXT /* JSON object */",)
+
+MIGRATIONS = (
+    Migration(1, _RUNS + _LEASES + _TRACES + _DELETIONS),
+    Migration(2, _PARTITIONS),
+    Migration(3, _REQUESTS),
+)

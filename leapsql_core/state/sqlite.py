@@ -22,6 +22,7 @@ from leapsql_core.models import (
     ModelRegistration,
     ModelRun,
     ModelRunStatus,
+    Request,
     Run,
     RunStatus,
     StoredEnvironment,
@@ -154,7 +155,9 @@ class SqliteStateStore(SqliteReading, StateStore):
 
     # --------------------------------------------------------------------------------------------------------- runs
 
-    def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
+    def create_run(
+        self, environment: str, *, orchestrator_run_id: str | None = None, request: Request | None = None
+    ) -> Run:
         with self._writing() as connection:
             return runs.create_run(
                 connection,
@@ -162,6 +165,7 @@ class SqliteStateStore(SqliteReading, StateStore):
                 run_id=self._new_id(),
                 now=self._clock(),
                 orchestrator_run_id=orchestrator_run_id,
+                request=request,
             )
 
     def begin_run(
@@ -171,6 +175,7 @@ class SqliteStateStore(SqliteReading, StateStore):
         *,
         is_dead: Callable[[Lease, datetime], bool],
         orchestrator_run_id: str | None = None,
+        request: Request | None = None,
     ) -> Run | Lease:
         with self._writing() as connection:
             return leases.begin_run(
@@ -181,6 +186,7 @@ class SqliteStateStore(SqliteReading, StateStore):
                 now=self._clock(),
                 is_dead=is_dead,
                 orchestrator_run_id=orchestrator_run_id,
+                request=request,
             )
 
     def renew_lease(self, run_id: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from leapsql_core.models import Holder, Lease, ModelRun, ModelRunStatus, Run, RunStatus, StoredEnvironment
+from leapsql_core.models import Holder, Lease, ModelRun, ModelRunStatus, Request, Run, RunStatus, StoredEnvironment
 from leapsql_core.protocols import NewModelRun, StateWriter
 from leapsql_core.state import refusals
 from leapsql_core.state.notation import printable
@@ -26,10 +26,19 @@ class InMemoryRuns(InMemoryReading, StateWriter):
     def _now(self) -> datetime:
         """Return the moment that is written down."""
 
-    def create_run(self, environment: str, *, orchestrator_run_id: str | None = None) -> Run:
+    def create_run(
+        self, environment: str, *, orchestrator_run_id: str | None = None, request: Request | None = None
+    ) -> Run:
         tables, run_id, now = self._tables, self._new_id(), self._now()
         tables.environments.setdefault(environment, StoredEnvironment(environment, None, now, now))
-        run = Run(run_id, environment, "running", started_at=now, orchestrator_run_id=orchestrator_run_id)
+        run = Run(
+            run_id,
+            environment,
+            "running",
+            started_at=now,
+            orchestrator_run_id=orchestrator_run_id,
+            request=request,
+        )
         tables.runs[run_id] = run
         return run
 
@@ -40,12 +49,13 @@ class InMemoryRuns(InMemoryReading, StateWriter):
         *,
         is_dead: Callable[[Lease, datetime], bool],
         orchestrator_run_id: str | None = None,
+        request: Request | None = None,
     ) -> Run | Lease:
         tables, now = self._tables, self._now()
         lease = tables.leases.get(environment)
         if lease is not None and not is_dead(lease, now):
             return lease
-        run = self.create_run(environment, orchestrator_run_id=orchestrator_run_id)
+        run = self.create_run(environment, orchestrator_run_id=orchestrator_run_id, request=request)
         tables.leases[environment] = Lease(environment, run.id, holder, taken_at=now, heartbeat_at=now)
         return run
 

@@ -257,6 +257,19 @@ def test_an_edit_that_is_taken_back_is_read_in_production_again(branch: Branch) 
     assert branch.built()["marts.largest"] == "resolved_differently"
 
 
+def test_a_view_in_production_reads_production_also_where_the_branch_has_the_same_names(branch: Branch) -> None:
+    """Before 1.4.4, DuckDB looked in the branch for what a view of another database names in the schema `main`."""
+    branch.write("models/staging/named.sql", "/*---\nmaterialized: view\n---*/\nselect label from labels\n")
+    branch.write("models/marts/first.sql", "select min(label) as label from staging.named\n")
+    branch.build_prod()
+    branch.edit("seeds/labels.csv", "bob,B", "bob,Z")
+    assert {"labels", "staging.named"} <= set(branch.built())
+    branch.edit("seeds/labels.csv", "bob,Z", "bob,B")
+    branch.edit("models/marts/first.sql", "min(label)", "max(label)")
+    assert "marts.first" in branch.built()
+    assert branch.sql("select label from marts.first", database="branch") == [("B",)]
+
+
 def test_new_data_in_production_moves_the_branch(branch: Branch) -> None:
     """Production was built anew: what the branch made of it is out of date, in the columns that it reads."""
     branch.edit("models/marts/largest.sql", "max(total)", "min(total)")
@@ -422,6 +435,63 @@ def test_a_production_that_is_being_written_is_waited_for(branch: Branch, tmp_pa
         shutil.copy(branch.database("prod"), tmp_path / "copy.duckdb")
     branch.edit("leapsql.yaml", ".leapsql/prod.duckdb", str(tmp_path / "copy.duckdb"))
     assert branch.built() == {}
+
+
+def retried(branch: Branch, *words: str) -> dict[str, str]:
+    """Retry what a run of the branch has left; what became of it."""
+    answer = branch.leapsql("run", "--retry-failed", *words, "--output", "json")
+    return {one["path"]: one["status"] for one in answer.facts["models"]}
+
+
+def fail_branch(branch: Branch, *words: str) -> None:
+    """Let what reads customers fail in a run that leaves all else to production, and mend it."""
+    branch.edit("models/marts/largest.sql", "max(total)", "nothing(total)")
+    assert branch.defer(*words).status == 1
+    branch.edit("models/marts/largest.sql", "nothing(total)", "max(total + 0)")
+
+
+def test_a_retry_reads_where_the_run_did(branch: Branch) -> None:
+    """From retry to retry; what is not built in the branch is read in production, by the state that was named."""
+    fail_branch(branch)
+    branch.edit("models/marts/largest.sql", "max(total + 0)", "nothing(total)")
+    assert retried(branch) == {"marts.largest": "failed"}
+    branch.edit("models/marts/largest.sql", "nothing(total)", "max(total + 0)")
+    answer = branch.leapsql("run", "--retry-failed")
+    assert (answer.status, answer.err) == (0, "")
+    assert f", with --defer-to prod --state-of {branch.prod_state} as it was asked: 1 model of 1" in answer.out
+    assert branch.relations() == {"marts.largest"}
+    assert branch.sql("select total from marts.largest", database="branch") == [(40,)]
+
+
+def test_a_retry_reads_in_production_what_the_run_was_not_to_build(branch: Branch) -> None:
+    """A parent that changed and was not selected is read as it stands there, as in the run."""
+    branch.edit(CUSTOMERS, "sum(amount)", "sum(amount + 0)")
+    fail_branch(branch, "largest")
+    assert retried(branch) == {"marts.largest": "success"}
+    assert branch.relations() == {"marts.largest"}
+
+
+def test_a_retry_of_what_production_has_taken_over_builds_nothing(branch: Branch) -> None:
+    """It is read there, and the answer says so; no run is begun for it."""
+    fail_branch(branch)
+    branch.edit("models/marts/largest.sql", "max(total + 0)", "max(total)")
+    answer = branch.leapsql("run", "--retry-failed")
+    assert answer.status == 0
+    assert answer.out.endswith(" has left stands in prod just so, and is read there\n")
+    assert len(branch.json("history")["runs"]) == 1
+
+
+def test_a_retry_defers_to_no_other_environment(branch: Branch, tmp_path: Path) -> None:
+    """That is a contradiction; but the state of that environment may have moved."""
+    fail_branch(branch)
+    answer = branch.leapsql("run", "--retry-failed", "--defer-to", "other")
+    assert answer.status == 2
+    assert " deferred to prod, and not to other\n    Leave it out" in answer.err
+    Path(branch.prod_state).rename(tmp_path / "moved.db")
+    answer = branch.leapsql("run", "--retry-failed")
+    assert answer.status == 2
+    assert "which is not there\n    Say with --state-of where it is now." in answer.err
+    assert retried(branch, "--state-of", str(tmp_path / "moved.db")) == {"marts.largest": "success"}
 
 
 DAYS = """/*---

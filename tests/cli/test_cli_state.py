@@ -21,7 +21,8 @@ def test_history_lists_runs_the_latest_first(built: Shop) -> None:
     assert list(facts) == ["environment", "runs"]
     latest, first = facts["runs"]
     assert list(latest) == [
-        *("run_id", "status", "started_at", "completed_at", "duration_ms", "models", "orchestrator_run_id", "error"),
+        *("run_id", "status", "started_at", "completed_at", "duration_ms", "models", "request"),
+        *("orchestrator_run_id", "error"),
     ]
     assert (latest["status"], latest["models"]) == (
         "failed",

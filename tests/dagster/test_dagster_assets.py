@@ -1,13 +1,23 @@
 """How a project looks in Dagster once it is loaded."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_shop import Shop, materialized, metadata_of
+from dagster_shop import FILES, Shop, materialized, metadata_of
 
 from leapsql_core import LeapSQLError, Model, Node, ProjectError, SelectionError, Source, UsageError
-from leapsql_dagster import DagsterLeapSQLTranslator, build_leapsql_asset_selection
+from leapsql_dagster import (
+    DagsterLeapSQLTranslator,
+    build_automation_sensors,
+    build_changed_models_job,
+    build_changed_models_schedule,
+    build_changed_models_sensor,
+    build_leapsql_asset_selection,
+    build_leapsql_definitions,
+    build_run_status_sensor,
+)
 
 ALL = ["main/raw_orders", "marts/customers", "marts/order_count", "marts/totals", "staging/orders"]
 
@@ -151,6 +161,53 @@ def test_two_nodes_with_one_key_are_an_error_that_names_both(shop: Shop) -> None
     """A translator that makes keys collide is told which."""
     with pytest.raises(UsageError, match=r"have the same asset key one"):
         shop.assets(translator=AllAlike())
+
+
+def test_a_source_with_the_key_of_a_model_is_an_error_that_names_both(shop: Shop) -> None:
+    """Dagster would take the one for the other, and run them in any order."""
+    shop.edit("leapsql.yaml", "vars:", "sources: {raw.orders: {meta: {dagster: {asset_key: marts/totals}}}}\nvars:")
+    shop.write({"models/marts/raws.sql": "select * from raw.orders"})
+    with pytest.raises(
+        UsageError, match=r"models/marts/totals\.sql: marts\.totals and the source raw\.orders have the same"
+    ):
+        shop.assets()
+
+
+@pytest.mark.parametrize(
+    "owner", ["Jane Doe", "jané@exämple.com", "o'neil@example.com", "a@example.c", "Jane <j@example.com>", "y" * 300]
+)
+def test_an_owner_that_dagster_does_not_take_for_an_address_is_a_team(shop: Shop, owner: str) -> None:
+    """Whatever a project calls an owner, it loads."""
+    shop.write({"models/marts/totals.sql": f'/*---\nowner: "{owner}"\n---*/\nselect 1 as total'})
+    assert list(spec_of(shop.assets(), "marts/totals").owners) == [f"team:{owner}"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"checks": ["test"]}, r"unknown kind of checks `test`\n.*Did you mean tests"),
+        ({"key_prefix": ["eu", "my shop"]}, "the key prefix 'my shop' is no part of a key"),
+    ],
+)
+def test_an_option_that_means_nothing_is_an_error_that_names_it(shop: Shop, options: Any, said: str) -> None:
+    """A kind of checks that there is not would leave checks out in silence."""
+    with pytest.raises(UsageError, match=said):
+        shop.assets(**options)
+
+
+@pytest.mark.parametrize("op_per_model", [False, True])
+def test_a_project_without_models_loads_and_runs(shop: Shop, op_per_model: bool) -> None:
+    """With its job, its schedule, its sensor and all else that is made of its assets; the first model follows."""
+    shop.write({**dict.fromkeys(FILES), "leapsql.yaml": "target: {type: duckdb}\n"})
+    made = shop.assets(op_per_model=op_per_model)
+    assets = made if isinstance(made, list) else [made]
+    job = build_changed_models_job(assets)
+    sensors = [build_changed_models_sensor(assets, job=job), build_run_status_sensor(assets)]
+    schedule = build_changed_models_schedule(assets, job=job, cron_schedule="0 6 * * *")
+    definitions = build_leapsql_definitions(assets, jobs=[job], sensors=sensors, schedules=[schedule])
+    dg.Definitions.validate_loadable(definitions)
+    assert shop.run(definitions).success
+    assert build_automation_sensors(assets) == []
 
 
 def test_a_selection_makes_some_of_the_project_assets(shop: Shop) -> None:

@@ -251,6 +251,19 @@ def test_the_check_of_a_build_alone_tells_of_the_last_attempt(shop: Shop) -> Non
     assert "no luck" in told.metadata["leapsql/error"].value
 
 
+@EMISSIONS
+def test_tests_that_are_run_alone_say_nothing_of_a_build_that_failed(shop: Shop, emission: str) -> None:
+    """They look at what stands: `build` stays red until the model is built, and is green then."""
+    shop.run()
+    shop.edit("models/marts/customers.sql", "sum(amount)", "error('no luck')")
+    assert not shop.run().success
+    assert passed(run_checks(shop, *TESTS)) == {f"marts/customers:{name}": True for name in TESTS}
+    assert passed(run_checks(shop, "build", *TESTS))["marts/customers:build"] is False
+    shop.edit("models/marts/customers.sql", "error('no luck')", "sum(amount) + 1")
+    built = shop.run(shop.definitions(resource=resource(emission)))
+    assert passed(built)["marts/customers:build"] is True
+
+
 def test_assets_without_their_checks_can_be_built(shop: Shop) -> None:
     """What was not selected is not answered; the tests run all the same, for they guard the build."""
     shop.run()

@@ -261,6 +261,51 @@ def test_components_are_joined_by_the_tables_they_make(load: Load, shop: Shop, t
             assert graph.get(dg.AssetKey(["raw", "rates"])).kinds == {"duckdb", "source"}
 
 
+@pytest.mark.parametrize("also", [{"external_sources": True}, {"observable_sources": {}}], ids=["external", "observed"])
+@pytest.mark.parametrize("prefix", [{}, {"key_prefix": "shop"}], ids=["plain", "prefixed"])
+def test_a_source_of_several_components_is_shown_once(
+    load: Load, shop: Shop, tmp_path: Path, also: Mapping[str, Any], prefix: Mapping[str, Any]
+) -> None:
+    """By one that observes it, if any does; and never what another component makes."""
+    other = Shop(tmp_path / "reports", shop.instance)
+    reads = "select customer from marts.customers join raw.rates on true"
+    other.write(
+        {
+            "leapsql.yaml": "target: {type: duckdb, database: ../shop/.leapsql/warehouse.duckdb}\n",
+            "models/bi/best.sql": reads,
+        }
+    )
+    shop.write({"models/marts/rated.sql": "select * from raw.rates"})
+    made = {"/".join([*prefix.values(), name]) for name in ("marts/customers", "marts/rated")}
+    with load({"project": str(other.root), "external_sources": True}, {**prefix, **also}) as definitions:
+        graph = definitions.get_repository_def().asset_graph
+        keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
+        assert {key for key in keys if "customers" in key or "rate" in key} == {*made, "raw/rates"}
+        assert graph.get(dg.AssetKey(["raw", "rates"])).is_observable is ("observable_sources" in also)
+
+
+def test_two_resources_under_one_key_are_an_error_that_says_what_to_do(load: Load) -> None:
+    """It names both components; with a key of its own, or with one that it shares, each has what it wants."""
+    parts = [{"key_prefix": "a", "resource": {"max_parallel": 2}}, {"key_prefix": "b"}]
+    with pytest.raises(Exception, match="part_0") as caught, load(*parts):
+        pass
+    assert "under the key leapsql: a_shop and b_shop" in all_said(caught.value)
+    for key in ("leapsql", "other"):
+        shared = {**parts[1], "resource_key": key, **({} if key == "leapsql" else {"resource": {}})}
+        with load(parts[0], shared) as definitions:
+            assert sorted(definitions.resources or {}) == sorted({"leapsql", key})
+
+
+def test_a_broken_project_is_told_of_its_own_component(load: Load, shop: Shop, tmp_path: Path) -> None:
+    """Not of another one that looks at it."""
+    other = Shop(tmp_path / "reports", shop.instance)
+    other.write({"leapsql.yaml": "target: {type: duckdb}\n", "models/broken.sql": "select from"})
+    with pytest.raises(Exception, match=r"building definitions for part_1\[0\]") as caught:
+        with load({}, {"project": str(other.root)}):
+            pass
+    assert "models/broken.sql:1" in all_said(caught.value)
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [

@@ -103,6 +103,7 @@ def test_every_known_condition_is_dagster_s(shop: Shop) -> None:
         ("{freshness_policy: 24h}", "`freshness_policy`: expected a window or a deadline"),
         ("{freshness_policy: {fial: 24h}}", "unknown key `meta.dagster.freshness_policy.fial`\n    Did you mean fail?"),
         ("{freshness_policy: {fail: 24}}", "`freshness_policy`: 24 is no length of time"),
+        ("{freshness_policy: {fail: 99999999999d}}", "`freshness_policy`: '99999999999d' is too long"),
         ("{freshness_policy: {fail: 1h, warn: 2h}}", "`freshness_policy`: (.|\n)*warn_window"),
         ("{freshness_policy: {warn: 2h}}", "`freshness_policy`: expected a window or a deadline, whole"),
         (

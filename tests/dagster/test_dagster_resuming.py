@@ -1,10 +1,13 @@
 """Runs that are taken up again where they failed build what is left, and nothing of what was built."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster_days import DAYS, DAYS_FILES, RANGE_END, RANGE_START, materialize
 from dagster_shop import Shop, materialized
 
 from leapsql_dagster import LeapSQLResource, leapsql_assets
@@ -54,11 +57,17 @@ BUILT = ["main/raw_orders", "marts/customers", "marts/order_count", "staging/ord
 
 
 def execute(
-    shop: Shop, job: str, monkeypatch: pytest.MonkeyPatch, *, resume: str | None = None, **options: object
+    shop: Shop,
+    job: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    resume: str | None = None,
+    code_text: str = CODE,
+    **options: object,
 ) -> dg.JobExecutionResult:
     """Run a job as a process does that loads its code anew, or take a run up again where it failed."""
     code = shop.root.parent / f"code_{len(shop.instance.get_run_ids())}.py"
-    code.write_text(CODE)
+    code.write_text(code_text)
     monkeypatch.setattr("leapsql_dagster.loading._loaded", {})
     if resume is not None:
         options["reexecution_options"] = dg.ReexecutionOptions.from_failure(resume, shop.instance)
@@ -115,6 +124,93 @@ def test_what_dagster_selects_after_a_failure_is_built(shop: Shop, monkeypatch: 
     shop.edit(*MENDED)
     second = execute(shop, "everything", monkeypatch, asset_selection=sorted(keys))
     assert (second.success, built(shop, second)) == (True, ["marts/totals", "py/scores"])
+
+
+LOG = """/*---
+materialized: incremental
+---*/
+select total from marts.totals
+"""
+
+
+def test_a_full_refresh_that_is_executed_again_from_failure_is_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tags and config are those of the run, as the UI and automatic retries of Dagster keep them.
+
+    What waited for the failure is made anew, though nothing has changed for it.
+    """
+    asked: dict[str, object] = {
+        "tags": {"leapsql/mode": "changed"},
+        "run_config": {"resources": {"leapsql": {"config": {"full_refresh": True}}}},
+    }
+    shop.write({"models/marts/log.sql": LOG})
+    assert execute(shop, "everything", monkeypatch).success
+    shop.edit(*BROKEN)
+    first = execute(shop, "everything", monkeypatch, **asked)
+    assert not first.success
+    shop.edit(*MENDED)
+    second = execute(shop, "everything", monkeypatch, resume=first.run_id, **asked)
+    assert second.success
+    assert shop.outcomes()["marts.log"] == ("success", "full_refresh")
+    assert shop.state("SELECT request FROM runs ORDER BY rowid") == [
+        ('{"force":true}',),
+        ('{"full_refresh":true}',),
+        ('{"full_refresh":true}',),
+    ]
+
+
+def test_a_batch_that_a_killed_run_committed_is_not_applied_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though all that is left is to be built, and nobody has noted that this was: the warehouse tells."""
+    shop.write({"models/marts/appended.sql": LOG.replace("marts.totals", "marts.customers")})
+    shop.edit(*BROKEN)
+    first = execute(shop, "everything", monkeypatch)
+    assert (first.success, shop.query("select count(*) from marts.appended")) == (False, [(2,)])
+    with closing(sqlite3.connect(shop.root / ".leapsql/state.db")) as connection, connection:
+        made = "(SELECT r.id FROM model_runs r JOIN models m ON m.id = r.model_id WHERE m.path = 'marts.appended')"
+        connection.execute(f"UPDATE model_runs SET status = 'running', completed_at = NULL WHERE id IN {made}")
+        connection.execute(f"DELETE FROM current_traces WHERE model_run_id IN {made}")
+    shop.edit(*MENDED)
+    second = execute(shop, "everything", monkeypatch, resume=first.run_id)
+    assert second.success
+    assert shop.outcomes() == {
+        "marts.appended": ("skipped", "unchanged"),
+        "marts.totals": ("success", "new"),
+    }
+    assert shop.query("select count(*) from marts.appended") == [(2,)]
+
+
+DAYS_CODE = f"""{CODE.partition("@dg.asset")[0]}
+defs = dg.Definitions(
+    assets=[shop],
+    jobs=[
+        dg.define_asset_job(
+            "days", selection=dg.AssetSelection.assets(["main", "days"]), executor_def=dg.in_process_executor
+        )
+    ],
+    resources={{"leapsql": LeapSQLResource()}},
+)
+
+
+def days():
+    return defs.get_repository_def().get_job("days")
+"""
+
+
+def test_partitions_that_are_executed_again_from_failure_are_the_same(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no others, though those are missing; the state notes of each run which it was of."""
+    tags = {RANGE_START: DAYS[1], RANGE_END: DAYS[2]}
+    shop.write({name: text for name, text in DAYS_FILES.items() if name != "leapsql.yaml"})
+    assert materialize(shop, "visits").success
+    shop.edit("models/days.sql", "select id, day", "select nothing(id) as id, day")
+    first = execute(shop, "days", monkeypatch, code_text=DAYS_CODE, tags=tags)
+    assert not first.success
+    shop.edit("models/days.sql", "nothing(id) as id", "id")
+    second = execute(shop, "days", monkeypatch, code_text=DAYS_CODE, resume=first.run_id, tags=tags)
+    assert second.success
+    assert shop.state("SELECT partition_key FROM partition_traces ORDER BY 1") == [(DAYS[1],), (DAYS[2],)]
+    requests = shop.state("SELECT request FROM runs ORDER BY rowid")
+    assert requests[-2:] == [(f'{{"force":true,"partitions":["{DAYS[1]}","{DAYS[2]}"]}}',)] * 2
 
 
 @pytest.mark.parametrize("steps", [[], ["shop"]], ids=["all", "picked"])

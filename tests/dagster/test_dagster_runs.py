@@ -255,6 +255,22 @@ def test_the_job_shows_its_mode_in_its_config(shop: Shop) -> None:
     assert job.run_config == {"resources": {"leapsql": {"config": {"max_parallel": 2, "mode": "changed"}}}}
 
 
+def test_a_job_s_resource_can_be_made_of_environment_variables(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read when the job runs, as Dagster reads those of any resource."""
+    resource = LeapSQLResource(environment=dg.EnvVar("SHOP_IN"), max_parallel=dg.EnvVar.int("SHOP_THREADS"))
+    definitions = shop.definitions(resource=resource)
+    monkeypatch.setenv("SHOP_IN", "prod")
+    monkeypatch.setenv("SHOP_THREADS", "2")
+    assert shop.run(definitions).success
+    assert shop.state("SELECT environment FROM runs") == [("prod",)]
+
+
+def test_a_run_of_no_models_at_once_is_refused(shop: Shop) -> None:
+    """In words of the field that says so."""
+    result = shop.run(shop.definitions(resource=LeapSQLResource(max_parallel=0)))
+    assert "max_parallel is 0\n    Write 1 or more." in messages(result, shop.instance)
+
+
 def test_full_refresh_makes_incremental_models_anew(shop: Shop) -> None:
     """The resource's full_refresh rebuilds what otherwise grows."""
     shop.write(

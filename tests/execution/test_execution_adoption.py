@@ -10,6 +10,7 @@ import pytest
 from projects import Lab, Outcome
 
 from leapsql_core.execution.marking import read_record, write_record
+from leapsql_core.models import Request
 from leapsql_core.planning import Orphan
 from leapsql_core.protocols import Build
 from leapsql_core.testing import InMemoryStateStore
@@ -75,12 +76,12 @@ def lab(make_lab: Make) -> Lab:
     return lab
 
 
-def killed_run(lab: Lab, path: str) -> None:
+def killed_run(lab: Lab, path: str, **options: Any) -> None:
     """Run, and be killed between the commit of a model and its record."""
     assert isinstance(lab.state, MortalStore)
     lab.state.dies_at = path
     with pytest.raises(Killed):
-        lab.run()
+        lab.run(**options)
     lab.die()
     lab.state.dies_at, lab.state.is_dead = None, False
 
@@ -114,6 +115,33 @@ def test_what_was_committed_before_a_kill_is_not_built_again(lab: Lab, path: str
     assert lab.model_runs(killed.id)[path].status == "success"
     assert lab.state.read_snapshot("dev").traces[path].model_run_id == open_row.id
     assert_settled(lab)
+
+
+@pytest.mark.parametrize("asked", [{"force": True}, {"full_refresh": True}, {"force": True, "full_refresh": True}])
+def test_what_a_killed_run_was_asked_and_did_is_not_done_again(lab: Lab, asked: dict[str, bool]) -> None:
+    """A run that takes up what it has left is asked the same, of all but what was committed: a batch is applied once.
+
+    Who asks for it anew gets it.
+    """
+    lab.edit({"models/log.sql": FILES["models/log.sql"].replace("id > (select max(id) from {{ this }})", "true")})
+    lab.run()
+    killed_run(lab, "log", **asked)
+    rows = lab.sql("select count(*) from log")
+    outcome = lab.run("log", "total", resumes=True, **asked)
+    assert (outcome["log"].status, outcome["log"].reason) == ("skipped", "unchanged")
+    assert outcome["total"].status == ("success" if asked.get("force") else "skipped")
+    assert lab.sql("select count(*) from log") == rows
+    assert lab.run("log", **asked)["log"].status == "success"
+
+
+def test_a_run_notes_what_it_is_asked(lab: Lab) -> None:
+    """When it begins, so that also one that ends at once is known by it."""
+    lab.run("rates", force=True, full_refresh=True)
+    killed_run(lab, "orders", force=True)
+    assert [run.request for run in lab.state.list_runs()] == [
+        Request(force=True),
+        Request(force=True, full_refresh=True),
+    ]
 
 
 def test_a_batch_is_applied_once_though_nobody_noted_it(lab: Lab) -> None:

@@ -65,7 +65,7 @@ def test_a_query_does_not_end_before_its_end(text: str, line: int) -> None:
     "text",
     [
         "select * from (" * 500 + "select 1 as x" + ")" * 500,
-        "select " + "case when 1 = 1 then " * 800 + "1" + " end" * 800 + " as x",
+        "select " + "case when 1 = 1 then " * 6000 + "1" + " end" * 6000 + " as x",
     ],
     ids=["queries", "cases"],
 )

@@ -234,7 +234,9 @@ def test_a_run_that_begins_while_a_copy_is_put_back_is_not_lost(path: Path, tmp_
 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        other.execute("INSERT INTO runs VALUES ('begun', 'dev', 'running', '2026-03-01 12:00:00', NULL, NULL, NULL)")
+        other.execute(
+            "INSERT INTO runs (id, environment, status, started_at) VALUES ('begun', 'dev', 'running', '2026-03-01')"
+        )
         thread = threading.Thread(target=put_back)
         thread.start()
         while not is_within(thread, "_write_into"):

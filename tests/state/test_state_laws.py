@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from state_samples import Clock, Ids, build, contents, facts, registration
 
 from leapsql_core.errors import StateError
-from leapsql_core.models import ColumnSource, Holder, Run, TraceInput
+from leapsql_core.models import ColumnSource, Holder, Request, Run, TraceInput
 from leapsql_core.protocols import NewModelRun
 from leapsql_core.state import SqliteStateStore
 from leapsql_core.state.notation import read_time, write_time
@@ -25,6 +25,9 @@ ENVIRONMENTS = st.sampled_from(["dev", "dev", "prod"])
 HASHES = st.sampled_from(["content 1", "content 2"])
 STATUSES = st.sampled_from(["pending", "running", "success", "failed", "skipped"])
 WORDS = st.none() | st.text(max_size=5)
+REQUESTS = st.none() | st.builds(
+    Request, st.booleans(), st.booleans(), st.none() | st.tuples(st.text(max_size=3), st.text(max_size=3)), WORDS, WORDS
+)
 NUMBERS = st.none() | st.sampled_from([0, 1, 2**40])
 COLUMN_SETS = st.none() | st.lists(st.text(max_size=3), max_size=2).map(tuple)
 LINEAGE = st.lists(
@@ -90,9 +93,11 @@ class BothStores(RuleBasedStateMachine):
     def move_the_clock(self, seconds: int) -> None:
         self.clock.advance(seconds=seconds)
 
-    @rule(environment=ENVIRONMENTS, orchestrator_run_id=WORDS)
-    def create_run(self, environment: str, orchestrator_run_id: str | None) -> None:
-        run = self.tell(lambda store: store.create_run(environment, orchestrator_run_id=orchestrator_run_id))
+    @rule(environment=ENVIRONMENTS, orchestrator_run_id=WORDS, request=REQUESTS)
+    def create_run(self, environment: str, orchestrator_run_id: str | None, request: Request | None = None) -> None:
+        run = self.tell(
+            lambda store: store.create_run(environment, orchestrator_run_id=orchestrator_run_id, request=request)
+        )
         self.runs.append(run.id)
 
     @rule(environment=ENVIRONMENTS, pid=st.integers(1, 3), is_dead=st.booleans())

@@ -304,6 +304,9 @@ def test_a_state_of_an_earlier_version_becomes_one_of_today(path: Path, file: Pa
         assert found["test results"]["dev"]["staging.orders"]
         assert found["texts"] == {"query 1": "select 1"}
         assert reader.read_history() == "0123456789abcdef0123456789abcdef"
+        assert [run.request for run in found["runs"]] == [None, None, None]
+        parts = found["snapshots"]["dev"].partitions.get("staging.orders", ())
+        assert [one.key for one in parts] == (["2024-01-01", "2024-01-02"] if int(file.stem) > 1 else [])
 
 
 def migrate_together(path: Path, ready: Barrier, rounds: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from state_samples import NOON, Clock, contents, record_new_build, registration
 
 from leapsql_core.errors import StateError
-from leapsql_core.models import ModelRunStatus, Run
+from leapsql_core.models import Holder, ModelRunStatus, Request, Run
 from leapsql_core.protocols import NewModelRun, StateStore
 
 STATUSES: tuple[ModelRunStatus, ...] = ("pending", "running", "success", "failed", "skipped")
@@ -35,6 +35,26 @@ def test_a_run_keeps_the_id_its_orchestrator_gave(store: StateStore) -> None:
     """A run that Dagster began can be found by Dagster's id; one from the command line has none."""
     assert store.create_run("dev", orchestrator_run_id="dagster-7").orchestrator_run_id == "dagster-7"
     assert store.create_run("dev").orchestrator_run_id is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        None,
+        Request(),
+        Request(force=True, full_refresh=True),
+        Request(partitions=("2024-01-01", "größe \udce9"), defer_to="prod", state_of="/state of/prod.db"),
+    ],
+)
+def test_a_run_keeps_what_it_was_asked(store: StateStore, request_: Request | None) -> None:
+    """To the letter, however it begins and ends; that nobody knows it is not that nothing was asked."""
+    run = store.create_run("dev", request=request_)
+    begun = store.begin_run("prod", Holder("host", 7, None), is_dead=lambda lease, now: False, request=request_)
+    assert isinstance(begun, Run)
+    store.complete_run(run.id, "failed")
+    assert store.get_run(run.id).request == run.request == request_
+    assert store.get_run(begun.id).request == begun.request == request_
+    assert [one.request for one in store.list_runs()] == [request_, request_]
 
 
 def test_times_come_back_in_utc_to_the_microsecond(store: StateStore, clock: Clock) -> None:
