@@ -33,7 +33,7 @@ def write(statements: Path) -> None:
 
 def _rows_of(seed: str) -> str:
     """Return the query that reads the file of a seed, as a run words it."""
-    from leapsql_core.warehouses.duckdb.parser import READ_SEED
+    from leapsql_core.warehouses.duckdb.csv_files import READ_SEED
 
     file = str(Path(seed).absolute()).replace("'", "''")
     return READ_SEED.replace("?", f"'{file}'", 1)

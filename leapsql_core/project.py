@@ -19,6 +19,7 @@ from leapsql_core.models import Model, Project, Source
 from leapsql_core.parse_cache import ParseCache
 from leapsql_core.rendering import MacroFile
 from leapsql_core.warehouses.duckdb.connection import catalog_of, database_path
+from leapsql_core.warehouses.duckdb.csv_files import describe_csv
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def load_project(
 
 def _cache_beside(state_path: Path, parser: DuckDBParser, *, secrets: Secrets = Secrets()) -> ParseCache:
     file = state_path.parent / PARSE_CACHE_FILE
-    return ParseCache(file, database=parser, describe=parser.describe_csv, secrets=secrets)
+    return ParseCache(file, database=parser, describe=describe_csv, secrets=secrets)
 
 
 def problem_within(root: Path, node: Model | Source, keys: KeyPath, cause: str, mend: str = "") -> Problem:

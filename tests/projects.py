@@ -46,6 +46,7 @@ from leapsql_core.seeds import version_of_rows
 from leapsql_core.session import proving
 from leapsql_core.testing import InMemoryStateStore
 from leapsql_core.warehouses.duckdb.connection import Waiting, catalog_of
+from leapsql_core.warehouses.duckdb.csv_files import describe_csv
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 from leapsql_core.warehouses.duckdb.settings import settings_that_count
 from leapsql_core.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -78,7 +79,7 @@ class RememberingAnalyst(Analyst):
 
     def seed_columns(self, path: Path, content_hash: str) -> tuple[str, ...]:
         if content_hash not in self._columns:
-            self._columns[content_hash] = tuple(column.name for column in _PARSER.describe_csv(str(path)))
+            self._columns[content_hash] = tuple(column.name for column in describe_csv(str(path)))
         return self._columns[content_hash]
 
 

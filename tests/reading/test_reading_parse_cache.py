@@ -21,6 +21,7 @@ from leapsql_core.masking import Secrets
 from leapsql_core.models import Column
 from leapsql_core.parse_cache import ParseCache, origin
 from leapsql_core.sql import KnownInput
+from leapsql_core.warehouses.duckdb.csv_files import describe_csv
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
 PARSER = DuckDBParser()
@@ -176,7 +177,7 @@ def test_a_seed_that_changes_while_it_is_read_is_an_error_that_is_not_kept(tmp_p
     seed.write_bytes(b"a\n1\n")
 
     def describe(path: str) -> tuple[Column, ...]:
-        columns = PARSER.describe_csv(path)
+        columns = describe_csv(path)
         seed.write_bytes(b"b\n1\n")
         return columns
 

@@ -13,6 +13,7 @@ from leapsql_core.configuration.reading import read_configuration
 from leapsql_core.errors import ProjectError
 from leapsql_core.parse_cache import ParseCache
 from leapsql_core.project import load_project
+from leapsql_core.warehouses.duckdb.csv_files import describe_csv
 from leapsql_core.warehouses.duckdb.parser import DuckDBParser
 
 TEXT = """\
@@ -34,7 +35,7 @@ class Asking:
 
     def __init__(self, file: Path) -> None:
         parser = DuckDBParser()
-        self.cache = ParseCache(file, database=parser, describe=parser.describe_csv)
+        self.cache = ParseCache(file, database=parser, describe=describe_csv)
         self.reads = 0
 
     def __call__(

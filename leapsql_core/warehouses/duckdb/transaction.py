@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from leapsql_core.errors import TestsTangledError, WarehouseError
@@ -25,14 +24,14 @@ from leapsql_core.warehouses.duckdb.checking import failing_rows
 from leapsql_core.warehouses.duckdb.columns import describe, describe_query, plan_of
 from leapsql_core.warehouses.duckdb.connection import execute_one, refusals
 from leapsql_core.warehouses.duckdb.counting import COUNTS_ROWS, one_pass
-from leapsql_core.warehouses.duckdb.parser import READ_SEED, literal_path
+from leapsql_core.warehouses.duckdb.csv_files import READ_SEED, literal_path
+from leapsql_core.warehouses.duckdb.markers import forget_marker, write_marker
 from leapsql_core.warehouses.duckdb.partitions import replace_partitions, window_versions
 from leapsql_core.warehouses.duckdb.versions import built_in, chosen_columns, hash_sum, hashed_column, version_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MARKERS = Relation("_leapsql", "markers")
 _batch_numbers = itertools.count()
 
 
@@ -257,53 +256,20 @@ class DuckDBTransaction:
         comment = marker.model_run_id.replace("'", "''")
         with refusals(f"{relation} cannot be marked"):
             self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS '{comment}'")
-            if replaces is not None:
-                # Equal to the letter: names without their case take ten times as long to compare.
-                spelled = [relation, replaces]
-                self._cursor.execute(
-                    f"DELETE FROM {MARKERS.sql} WHERE schema_name IN (?, ?) AND relation_name IN (?, ?)",
-                    [*(one.schema for one in spelled), *(one.name for one in spelled)],
-                )
-            self._cursor.execute(
-                f"INSERT INTO {MARKERS.sql} SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?",
-                [
-                    relation.schema,
-                    relation.name,
-                    marker.model_path,
-                    marker.environment,
-                    marker.model_run_id,
-                    marker.content_hash,
-                    marker.built_at,
-                    marker.history,
-                    marker.previous,
-                    marker.project,
-                    record,
-                ],
-            )
+            write_marker(self._cursor, marker, record=record, replaces=replaces)
 
     def disown(self, relation: Relation, *, kind: str) -> None:
         """Take marker and comment away from a relation."""
         with refusals(f"the marker of {relation} cannot be taken away"):
             self._cursor.execute(f"COMMENT ON {_kind(kind)} {relation.sql} IS NULL")
-            self._forget_marker(relation)
+            forget_marker(self._cursor, relation)
 
     def drop(self, relation: Relation, *, kind: str) -> None:
         """Drop a relation with its marker."""
         self._columns.clear()
         with refusals(f"{relation} cannot be dropped"):
             self._cursor.execute(f"DROP {_kind(kind)} {relation.sql}")
-            self._forget_marker(relation)
-
-    def _forget_marker(self, relation: Relation) -> None:
-        self._cursor.execute(
-            f"DELETE FROM {MARKERS.sql} WHERE ({_folded('schema_name')}, {_folded('relation_name')}) = (?, ?)",
-            [*relation.key],
-        )
-
-
-def _folded(column: str) -> str:
-    """Return SQL for a name without its case, as `Relation.key` has it: DuckDB's own ``lower`` goes beyond ASCII."""
-    return f"translate({column}, '{ascii_uppercase}', '{ascii_lowercase}')"
+            forget_marker(self._cursor, relation)
 
 
 def _kind(kind: str) -> str:

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from leapsql_core.models import ObservedRelation, Relation
@@ -16,21 +15,17 @@ from leapsql_core.warehouses.duckdb.connection import Held, Waiting, attach, ref
 from leapsql_core.warehouses.duckdb.functions import read_stabilities
 from leapsql_core.warehouses.duckdb.leases import DatabaseLease, give_back, take_lease
 from leapsql_core.warehouses.duckdb.macros import read_macros
+from leapsql_core.warehouses.duckdb.markers import MARKERS, make_room_for_markers, read_markers, read_records
 from leapsql_core.warehouses.duckdb.settings import Setting, apply_settings
-from leapsql_core.warehouses.duckdb.transaction import MARKERS, DuckDBTransaction
+from leapsql_core.warehouses.duckdb.transaction import DuckDBTransaction
 from leapsql_core.warehouses.duckdb.types import read_types
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_MARKER_COLUMNS = (
-    "schema_name VARCHAR NOT NULL, relation_name VARCHAR NOT NULL, model_path VARCHAR NOT NULL,"
-    " environment VARCHAR NOT NULL, model_run_id VARCHAR NOT NULL, content_hash VARCHAR NOT NULL,"
-    " built_at TIMESTAMP WITH TIME ZONE NOT NULL, history VARCHAR NOT NULL, previous VARCHAR,"
-    " project VARCHAR NOT NULL, record VARCHAR NOT NULL"
-)
-
 _ONE_AT_A_TIME = "One run at a time builds in a database: wait until it is done, or for longer."
+
+_UNREAD_MARKERS = "the markers cannot be read"
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -108,28 +103,13 @@ class DuckDBWarehouse:
 
     def markers(self) -> Mapping[tuple[str, str], Marker]:
         """Return every marker; none if the database has no room for them yet."""
-        # A moment as a number: to make an aware datetime, older versions of DuckDB ask for one more library.
-        rows = self._ask_markers("* EXCLUDE (record) REPLACE (epoch_us(built_at) AS built_at)", "true", [])
-        found = [
-            Marker(Relation(schema, name), path, environment, model_run_id, content_hash, _moment(microseconds), *rest)
-            for schema, name, path, environment, model_run_id, content_hash, microseconds, *rest in rows
-        ]
-        return {marker.relation.key: marker for marker in found}
+        with self._cursor() as cursor, refusals(_UNREAD_MARKERS):
+            return read_markers(cursor)
 
     def records(self, model_run_ids: Iterable[str]) -> Mapping[str, str]:
         """Return what markers hold of whole builds, by model run."""
-        return dict(self._ask_markers("model_run_id, record", "list_contains(?, model_run_id)", [list(model_run_ids)]))
-
-    def _ask_markers(self, columns: str, condition: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor, refusals("the markers cannot be read"):
-            known = cursor.execute(
-                "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database()"
-                " AND schema_name = ? AND table_name = ?",
-                [MARKERS.schema, MARKERS.name],
-            ).fetchone()
-            if not known:
-                return []
-            return cursor.execute(f"SELECT {columns} FROM {MARKERS.sql} WHERE {condition}", parameters).fetchall()
+        with self._cursor() as cursor, refusals(_UNREAD_MARKERS):
+            return read_records(cursor, model_run_ids)
 
     def files(self, pattern: str) -> tuple[str, ...] | None:
         """Return the files that a name or pattern means, as DuckDB finds them; ``None`` if they are not local."""
@@ -160,7 +140,7 @@ class DuckDBWarehouse:
         with self._cursor() as cursor, refusals("schemas cannot be made"):
             for schema in sorted({MARKERS.schema, *schemas}):
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema)}")
-            cursor.execute(f"CREATE TABLE IF NOT EXISTS {MARKERS.sql} ({_MARKER_COLUMNS})")
+            make_room_for_markers(cursor)
 
     @contextmanager
     def transaction(self) -> Iterator[DuckDBTransaction]:
@@ -207,7 +187,3 @@ class DuckDBWarehouse:
         with self._lock:
             self._busy.add(cursor)
         return cursor
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
